@@ -1,0 +1,9 @@
+//! The pure heart of Manes: what a record is, how it is proved, what a grant allows, when a replay diverges.
+//!
+//! Architecture invariant: no clock, no randomness, no file, no socket, no thread is reached from this crate, and
+//! it knows nothing of the engine. Whoever checks a ledger links this and nothing else.
+
+pub mod cbor;
+pub mod function;
+pub mod ids;
+pub mod value;
