@@ -26,12 +26,23 @@ mod world;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::{env, error, fs, result};
 
-/// What any step of the build script returns. Failing stops the build and prints the message.
+/// What each step returns; the message of a failure is what cargo shows.
 type Result<T> = result::Result<T, Box<dyn error::Error>>;
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match generate() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("the mirror could not be generated: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn generate() -> Result<()> {
     // A directory is watched with everything below it.
     for path in ["build.rs", "build", "wit"] {
         println!("cargo:rerun-if-changed={path}");

@@ -3,7 +3,14 @@
 //! Architecture invariant: no clock, no randomness, no file, no socket, no thread is reached from this crate, and
 //! it knows nothing of the engine. Whoever checks a ledger links this and nothing else.
 
+pub mod block;
 pub mod cbor;
+pub mod checkpoint;
 pub mod function;
 pub mod ids;
+pub mod keys;
+pub mod record;
+pub mod segment;
+pub mod tree;
 pub mod value;
+pub mod verify;

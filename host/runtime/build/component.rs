@@ -1,34 +1,46 @@
 //! Puts the component together, in the text format.
 //!
 //! ```text
-//! imports                one instance per interface, and names for its types
-//! $Heap                  memory and the allocator
-//! lowered                every imported function as a core function; drop functions
-//! $Glue                  one core function per export
-//! lifted                 every glue function as a component function
-//! exports                one instance per interface: the imported types, the lifted functions
+//! imports     one instance per interface, and identifiers for its types
+//! $heap       memory and the allocator
+//! lowered     every imported function as a core function; drop functions
+//! $glue       one core function per export
+//! lifted      every glue function as a component function
+//! shims       one nested component and its instance per interface
+//! exports     those instances
 //! ```
 //!
-//! An export is an instance made of the *imported* types themselves, which is what keeps a handle from one
-//! interface usable in all others. Re-exporting an imported instance as it is would do so too, but the
-//! host cannot call a function that no core code stands behind.
+//! The host cannot call an import that is exported as it is: a function needs core code behind it. Nor can
+//! an instance simply be listed together from types and lifted functions: `[method]input-stream.read` is a
+//! valid name only where `input-stream` has been *exported*, and only a component's exports do that. So each
+//! interface goes through a shim, a nested component that imports the types and the lifted functions and
+//! exports them again. A resource that passes through stays the same resource.
 
 use crate::Result;
 use crate::glue::{Glue, Lifting};
 use crate::types::Types;
-use crate::world::Interface;
+use crate::world::{self, Interface};
 use std::fmt::Write as _;
 use wit_parser::Resolve;
+
+/// Tells a shim's exported types from those it imports.
+const EXPORTED: &str = "exported/";
 
 /// The text of a component that imports and exports each of `interfaces`.
 pub(crate) fn generate(resolve: &Resolve, interfaces: &[Interface<'_>]) -> Result<String> {
     let types = Types::new(resolve);
     let mut glue = Glue::new(resolve, &types);
     let mut parts = Parts::default();
-    for interface in interfaces {
-        parts.import(&types, interface)?;
+    for (index, interface) in interfaces.iter().enumerate() {
+        parts.imports.push_str(&import(&types, interface, true)?);
         parts.functions(&types, &mut glue, interface)?;
+        let known = interfaces.get(..=index).unwrap_or_default();
+        parts.export(&types, interface, &world::closure(known))?;
     }
+    let heap_module = glue.heap_module();
+    let glue_module = glue.glue_module()?;
+    let drops = glue.drop_definitions()?;
+    let drop_exports = glue.drop_exports()?;
     let Parts {
         imports,
         lowered,
@@ -36,25 +48,22 @@ pub(crate) fn generate(resolve: &Resolve, interfaces: &[Interface<'_>]) -> Resul
         lifted,
         exports,
     } = parts;
-    let heap_module = glue.heap_module();
-    let glue_module = glue.glue_module()?;
-    let drops = glue.drop_definitions()?;
-    let drop_exports = glue.drop_exports()?;
     Ok(format!(
         "(component $mirror
-{imports}{heap_module}  (core instance $heap (instantiate $Heap))
+{imports}{heap_module}  (core instance $heap (instantiate $heap))
   (alias core export $heap \"memory\" (core memory $memory))
   (alias core export $heap \"realloc\" (core func $realloc))
   (alias core export $heap \"reset\" (core func $reset))
 {lowered}{drops}{glue_module}  (core instance $lowered
 {lowered_exports}{drop_exports}  )
-  (core instance $glue (instantiate $Glue (with \"heap\" (instance $heap)) (with \"lowered\" (instance $lowered))))
+  (core instance $glue (instantiate $glue
+    (with \"heap\" (instance $heap)) (with \"lowered\" (instance $lowered))))
 {lifted}{exports})
 "
     ))
 }
 
-/// The parts of the text that grow with each function.
+/// The parts of the text that grow with each interface.
 #[derive(Default)]
 struct Parts {
     imports: String,
@@ -65,30 +74,7 @@ struct Parts {
 }
 
 impl Parts {
-    /// The import of one interface.
-    fn import(&mut self, types: &Types<'_>, interface: &Interface<'_>) -> Result<()> {
-        let id = &interface.id;
-        let text = &mut self.imports;
-        writeln!(text, "  (import \"{id}\" (instance ${id}")?;
-        for (name, ty) in &interface.definition.types {
-            writeln!(text, "{}", types.declaration(name, *ty)?)?;
-        }
-        for (name, function) in &interface.definition.functions {
-            let signature = types.signature(function)?;
-            writeln!(text, "    (export \"{name}\" (func{signature}))")?;
-        }
-        writeln!(text, "  ))")?;
-        for (name, ty) in &interface.definition.types {
-            let identifier = types.identifier(*ty)?;
-            writeln!(
-                text,
-                "  (alias export ${id} \"{name}\" (type {identifier}))"
-            )?;
-        }
-        Ok(())
-    }
-
-    /// Everything else about one interface: its functions on their way through, and its export.
+    /// The functions of one interface on their way through the core modules.
     fn functions(
         &mut self,
         types: &Types<'_>,
@@ -96,23 +82,18 @@ impl Parts {
         interface: &Interface<'_>,
     ) -> Result<()> {
         let id = &interface.id;
-        let mut items = String::new();
-        for (name, ty) in &interface.definition.types {
-            let identifier = types.identifier(*ty)?;
-            writeln!(items, "    (export \"{name}\" (type {identifier}))")?;
-        }
         for (name, function) in &interface.definition.functions {
             let label = format!("{id}#{name}");
             let Lifting { post_return } = glue.add(&label, function)?;
-            let signature = types.signature(function)?;
             writeln!(
                 self.lowered,
-                "  (core func $lowered/{label} (canon lower (func ${id} \"{name}\") (memory $memory) (realloc $realloc)))",
+                "  (core func $\"lowered/{label}\" (canon lower (func $\"{id}\" \"{name}\") (memory $memory) (realloc $realloc)))",
             )?;
             writeln!(
                 self.lowered_exports,
-                "    (export \"{label}\" (func $lowered/{label}))"
+                "    (export \"{label}\" (func $\"lowered/{label}\"))"
             )?;
+            let signature = types.signature(function)?;
             let after = if post_return {
                 " (post-return $reset)"
             } else {
@@ -120,15 +101,78 @@ impl Parts {
             };
             writeln!(
                 self.lifted,
-                "  (func $lifted/{label}{signature} (canon lift (core func $glue \"{label}\") (memory $memory) (realloc $realloc){after}))",
+                "  (func $\"lifted/{label}\"{signature} (canon lift (core func $glue \"{label}\") (memory $memory) (realloc $realloc){after}))",
             )?;
-            writeln!(items, "    (export \"{name}\" (func $lifted/{label}))")?;
         }
-        writeln!(self.exports, "  (instance $export/{id}\n{items}  )")?;
-        writeln!(
+        Ok(())
+    }
+
+    /// The shim of one interface, and the export. `sources` are the interface itself and all that its
+    /// types come from.
+    fn export(
+        &mut self,
+        types: &Types<'_>,
+        interface: &Interface<'_>,
+        sources: &[&Interface<'_>],
+    ) -> Result<()> {
+        let id = &interface.id;
+        let exported = types.prefixed(EXPORTED);
+        let (mut shim, mut arguments) = (String::new(), String::new());
+        for source in sources {
+            shim.push_str(&import(types, source, false)?);
+            let source = &source.id;
+            writeln!(
+                arguments,
+                "    (with \"{source}\" (instance $\"{source}\"))"
+            )?;
+        }
+        for (name, ty) in &interface.definition.types {
+            let (from, to) = (types.identifier(*ty)?, exported.identifier(*ty)?);
+            writeln!(shim, "  (export {to} \"{name}\" (type {from}))")?;
+        }
+        for (index, (name, function)) in interface.definition.functions.iter().enumerate() {
+            // Not its own name, which would have to obey the rules for methods.
+            let import = format!("f{index}");
+            let (from, to) = (types.signature(function)?, exported.signature(function)?);
+            writeln!(
+                shim,
+                "  (import \"{import}\" (func ${import}{from}))\n  (export \"{name}\" (func ${import}) (func{to}))"
+            )?;
+            writeln!(
+                arguments,
+                "    (with \"{import}\" (func $\"lifted/{id}#{name}\"))"
+            )?;
+        }
+        write!(
             self.exports,
-            "  (export \"{id}\" (instance $export/{id}))"
+            "  (component $\"shim/{id}\"\n{shim}  )
+  (instance $\"shim/{id}\" (instantiate $\"shim/{id}\"\n{arguments}  ))
+  (export \"{id}\" (instance $\"shim/{id}\"))\n"
         )?;
         Ok(())
     }
+}
+
+/// The import of one interface, with or without its functions, and identifiers for its types.
+fn import(types: &Types<'_>, interface: &Interface<'_>, functions: bool) -> Result<String> {
+    let id = &interface.id;
+    let mut text = format!("  (import \"{id}\" (instance $\"{id}\"\n");
+    for (name, ty) in &interface.definition.types {
+        writeln!(text, "{}", types.declaration(name, *ty)?)?;
+    }
+    if functions {
+        for (name, function) in &interface.definition.functions {
+            let signature = types.signature(function)?;
+            writeln!(text, "    (export \"{name}\" (func{signature}))")?;
+        }
+    }
+    text.push_str("  ))\n");
+    for (name, ty) in &interface.definition.types {
+        let identifier = types.identifier(*ty)?;
+        writeln!(
+            text,
+            "  (alias export $\"{id}\" \"{name}\" (type {identifier}))"
+        )?;
+    }
+    Ok(text)
 }

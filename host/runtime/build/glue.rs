@@ -28,7 +28,7 @@ const ALIGNMENT: usize = 16;
 ///
 /// One page is enough for most calls; lists grow it, up to what the host's limits allow. A failed growth
 /// traps, because a call that cannot be completed has no other way to say so.
-const HEAP: &str = r#"  (core module $Heap
+const HEAP: &str = r#"  (core module $heap
     (memory (export "memory") 1)
     (global $top (mut i32) (i32.const {heap}))
     ;; The parameter makes this usable as a post-return function.
@@ -55,7 +55,7 @@ const HEAP: &str = r#"  (core module $Heap
       (local.get $at)))
 "#;
 
-/// Collects the functions of the core module `$Glue`, and what it has to be instantiated with.
+/// Collects the functions of the core module `$glue`, and what it has to be instantiated with.
 pub(crate) struct Glue<'a> {
     resolve: &'a Resolve,
     types: &'a Types<'a>,
@@ -99,7 +99,7 @@ impl<'a> Glue<'a> {
         let (params, results) = (words(&inner.params), words(&inner.results));
         writeln!(
             self.imports,
-            "    (import \"lowered\" \"{label}\" (func $lowered/{label} (param{params}) (result{results})))",
+            "    (import \"lowered\" \"{label}\" (func $\"lowered/{label}\" (param{params}) (result{results})))",
         )?;
         let (params, results) = (words(&outer.params), words(&outer.results));
         let text = &mut self.functions;
@@ -115,7 +115,7 @@ impl<'a> Glue<'a> {
         } else {
             String::new()
         };
-        write!(text, "{area} (call $lowered/{label}){drops}")?;
+        write!(text, "{area} (call $\"lowered/{label}\"){drops}")?;
         if (taken || outer.indirect_params) && !returned {
             text.push_str(" (call $reset (i32.const 0))");
         }
@@ -125,7 +125,7 @@ impl<'a> Glue<'a> {
         })
     }
 
-    /// The module `$Heap`. Complete once every function was added.
+    /// The module `$heap`. Complete once every function was added.
     pub(crate) fn heap_module(&self) -> String {
         let heap = (RESULTS_AT + self.results).next_multiple_of(ALIGNMENT);
         HEAP.replace("{heap}", &heap.to_string())
@@ -136,7 +136,7 @@ impl<'a> Glue<'a> {
         let mut text = String::new();
         for (resource, name) in &self.drops {
             let resource = self.types.identifier(*resource)?;
-            writeln!(text, "  (core func ${name} (canon resource.drop {resource}))")?;
+            writeln!(text, "  (core func $\"{name}\" (canon resource.drop {resource}))")?;
         }
         Ok(text)
     }
@@ -145,21 +145,21 @@ impl<'a> Glue<'a> {
     pub(crate) fn drop_exports(&self) -> Result<String> {
         let mut text = String::new();
         for name in self.drops.values() {
-            writeln!(text, "    (export \"{name}\" (func ${name}))")?;
+            writeln!(text, "    (export \"{name}\" (func $\"{name}\"))")?;
         }
         Ok(text)
     }
 
-    /// The module `$Glue`. Complete once every function was added.
+    /// The module `$glue`. Complete once every function was added.
     pub(crate) fn glue_module(&self) -> Result<String> {
-        let mut text = String::from("  (core module $Glue\n");
+        let mut text = String::from("  (core module $glue\n");
         text.push_str("    (import \"heap\" \"memory\" (memory 1))\n");
         text.push_str("    (import \"heap\" \"reset\" (func $reset (param i32)))\n");
         text.push_str(&self.imports);
         for name in self.drops.values() {
             writeln!(
                 text,
-                "    (import \"lowered\" \"{name}\" (func ${name} (param i32)))"
+                "    (import \"lowered\" \"{name}\" (func $\"{name}\" (param i32)))"
             )?;
         }
         for name in self.drops.values() {
@@ -187,14 +187,14 @@ impl<'a> Glue<'a> {
                 Lending::Nothing => {}
                 Lending::One(resource) => {
                     let name = self.drop_function(resource)?;
-                    write!(text, " (call ${name} (local.get {local}))")?;
+                    write!(text, " (call $\"{name}\" (local.get {local}))")?;
                 }
                 Lending::Many(resource) => {
                     let name = self.drop_function(resource)?;
                     let length = local + 1;
                     write!(
                         text,
-                        " (call $all/{name} (local.get {local}) (local.get {length}))"
+                        " (call $\"all/{name}\" (local.get {local}) (local.get {length}))"
                     )?;
                 }
             }
@@ -208,8 +208,7 @@ impl<'a> Glue<'a> {
         while let Some(target) = crate::world::aliased(self.resolve, resource) {
             resource = target;
         }
-        let identifier = self.types.identifier(resource)?;
-        let name = format!("drop/{}", identifier.trim_start_matches('$'));
+        let name = format!("drop/{}", self.types.name(resource)?);
         self.drops.insert(resource, name.clone());
         Ok(name)
     }
@@ -243,10 +242,10 @@ impl<'a> Glue<'a> {
 /// A function that drops each handle in a list.
 fn drop_all(name: &str) -> String {
     format!(
-        "    (func $all/{name} (param $at i32) (param $left i32)
+        "    (func $\"all/{name}\" (param $at i32) (param $left i32)
       (block $done (loop $next
         (br_if $done (i32.eqz (local.get $left)))
-        (call ${name} (i32.load (local.get $at)))
+        (call $\"{name}\" (i32.load (local.get $at)))
         (local.set $at (i32.add (local.get $at) (i32.const 4)))
         (local.set $left (i32.sub (local.get $left) (i32.const 1)))
         (br $next))))\n"

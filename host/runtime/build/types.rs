@@ -1,8 +1,8 @@
 //! WIT types as component text, and what the glue needs to know about them.
 //!
-//! Every named type has one identifier, `$interface/type`, wherever it stands. Text-format names are
-//! looked up outwards, so the same text is right at the top of the component and inside the type of an
-//! imported instance, where it means the local declaration.
+//! Every named type has one identifier, `$"interface/type"`, wherever it stands. Identifiers are looked up
+//! outwards, so the same text is right at the top of the component and inside the type of an imported
+//! instance, where it means the local declaration.
 
 use crate::Result;
 use std::fmt::Write as _;
@@ -11,15 +11,33 @@ use wit_parser::{Function, Handle, Resolve, Type, TypeDef, TypeDefKind, TypeId, 
 /// Turns the types of one `Resolve` into text.
 pub(crate) struct Types<'a> {
     resolve: &'a Resolve,
+    /// Put in front of every identifier.
+    prefix: &'static str,
 }
 
 impl<'a> Types<'a> {
     pub(crate) fn new(resolve: &'a Resolve) -> Self {
-        Self { resolve }
+        Self {
+            resolve,
+            prefix: "",
+        }
     }
 
-    /// The identifier of a named type: `$wasi:io/poll@0.2.12/pollable`.
+    /// The same types under other identifiers, each with `prefix` in front.
+    pub(crate) fn prefixed(&self, prefix: &'static str) -> Self {
+        Self {
+            resolve: self.resolve,
+            prefix,
+        }
+    }
+
+    /// The identifier of a named type: `$"wasi:io/poll@0.2.12/pollable"`.
     pub(crate) fn identifier(&self, id: TypeId) -> Result<String> {
+        Ok(format!("$\"{}{}\"", self.prefix, self.name(id)?))
+    }
+
+    /// The name of a type among all interfaces: `wasi:io/poll@0.2.12/pollable`.
+    pub(crate) fn name(&self, id: TypeId) -> Result<String> {
         let ty = self.get(id)?;
         let name = ty.name.as_deref().ok_or("a type without a name")?;
         let TypeOwner::Interface(owner) = ty.owner else {
@@ -29,7 +47,7 @@ impl<'a> Types<'a> {
             .resolve
             .id_of(owner)
             .ok_or_else(|| format!("type `{name}` belongs to a nameless interface"))?;
-        Ok(format!("${owner}/{name}"))
+        Ok(format!("{owner}/{name}"))
     }
 
     /// The declarations that an imported instance's type needs to export the type `id` as `name`.
@@ -39,9 +57,10 @@ impl<'a> Types<'a> {
             TypeDefKind::Resource => "(sub resource)".to_owned(),
             TypeDefKind::Type(target @ Type::Id(_)) => format!("(eq {})", self.reference(target)?),
             _ => {
-                let shape = self.shape(id)?;
+                let shape = format!("$\"shape/{}\"", self.name(id)?);
                 return Ok(format!(
-                    "    (type {identifier}.shape {shape})\n    (export \"{name}\" (type {identifier} (eq {identifier}.shape)))"
+                    "    (type {shape} {})\n    (export \"{name}\" (type {identifier} (eq {shape})))",
+                    self.shape(id)?
                 ));
             }
         };

@@ -14,12 +14,17 @@ pub(crate) struct Interface<'a> {
     pub(crate) id: String,
     /// Its types and functions.
     pub(crate) definition: &'a wit_parser::Interface,
+    key: InterfaceId,
+    /// The interfaces that it takes types from.
+    uses: BTreeSet<InterfaceId>,
 }
 
 /// Parses the package in `directory`, its `deps` included, and finds `world` in it.
 pub(crate) fn load(directory: &Path, world: &str) -> Result<(Resolve, WorldId)> {
     let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_dir(directory)?;
+    let (package, _) = resolve
+        .push_dir(directory)
+        .map_err(|error| resolve.render_error(&error))?;
     let world = resolve.select_world(&[package], Some(world))?;
     Ok((resolve, world))
 }
@@ -33,19 +38,36 @@ pub(crate) fn interfaces(resolve: &Resolve, world: WorldId) -> Result<Vec<Interf
     if !world.exports.is_empty() {
         return Err(format!("world `{}` must not export anything", world.name).into());
     }
-    let mut seen = BTreeSet::new();
-    let mut interfaces = Vec::new();
+    let mut interfaces: Vec<Interface<'_>> = Vec::new();
     for (key, item) in &world.imports {
         let name = resolve.name_world_key(key);
         let WorldItem::Interface { id, .. } = item else {
             return Err(format!("`{name}`: only interfaces can be mirrored").into());
         };
         let interface = interface(resolve, *id, name)?;
-        seen.insert(*id);
-        refuse_unordered(resolve, &interface, &seen)?;
+        // The component text names types of earlier imports. The parser orders them that way; this is
+        // what notices if it ever does not.
+        let known = |key| interfaces.iter().any(|earlier| earlier.key == key);
+        if !interface.uses.iter().copied().all(known) {
+            return Err(format!("`{}` comes before one that it uses", interface.id).into());
+        }
         interfaces.push(interface);
     }
     Ok(interfaces)
+}
+
+/// The last of `interfaces`, and those before it that its types are made of, in the same order.
+pub(crate) fn closure<'a, 'b>(interfaces: &'b [Interface<'a>]) -> Vec<&'b Interface<'a>> {
+    let mut wanted: BTreeSet<_> = interfaces.last().map(|last| last.key).into_iter().collect();
+    let mut found = Vec::new();
+    for interface in interfaces.iter().rev() {
+        if wanted.contains(&interface.key) {
+            wanted.extend(&interface.uses);
+            found.push(interface);
+        }
+    }
+    found.reverse();
+    found
 }
 
 /// The resources that `interface` defines itself, aliases left out.
@@ -82,34 +104,20 @@ fn interface(resolve: &Resolve, id: InterfaceId, name: String) -> Result<Interfa
             return Err(refused.into());
         }
     }
+    let mut uses = BTreeSet::new();
+    for ty in definition.types.values() {
+        let target = aliased(resolve, *ty).and_then(|target| resolve.types.get(target));
+        match target.map(|target| target.owner) {
+            Some(TypeOwner::Interface(owner)) if owner != id => {
+                uses.insert(owner);
+            }
+            _ => {}
+        }
+    }
     Ok(Interface {
         id: name,
         definition,
+        key: id,
+        uses,
     })
-}
-
-/// The component text names types of earlier imports, so a dependency has to come first. The parser
-/// orders imports that way; this check is what notices if it ever does not.
-fn refuse_unordered(
-    resolve: &Resolve,
-    interface: &Interface<'_>,
-    seen: &BTreeSet<InterfaceId>,
-) -> Result<()> {
-    for id in interface.definition.types.values() {
-        let Some(target) = aliased(resolve, *id).and_then(|id| resolve.types.get(id)) else {
-            continue;
-        };
-        match target.owner {
-            TypeOwner::Interface(owner) if seen.contains(&owner) => {}
-            _ => {
-                return Err(format!(
-                    "`{}` uses `{}` of an interface that is not imported before it",
-                    interface.id,
-                    target.name.as_deref().unwrap_or("a nameless type"),
-                )
-                .into());
-            }
-        }
-    }
-    Ok(())
 }

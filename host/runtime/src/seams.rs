@@ -1,0 +1,87 @@
+//! The seams through which the outside world enters: time and randomness.
+//!
+//! Nothing else in this crate asks the operating system for either, so that a simulation can hold both.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// Where time comes from.
+pub trait Clock: Send + Sync + Debug {
+    /// Nanoseconds since 1970, UTC. May jump either way.
+    fn now_ns(&self) -> u64;
+    /// Nanoseconds since some moment in the past; never goes back.
+    fn monotonic_ns(&self) -> u64;
+}
+
+/// Where randomness comes from.
+pub trait Entropy: Send + Sync + Debug {
+    /// Fills `out` with bytes that nobody can predict.
+    fn fill(&self, out: &mut [u8]);
+}
+
+/// The seams a host is built with.
+#[derive(Debug, Clone)]
+pub struct Seams {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Seams {
+    /// The operating system's clock and random source.
+    #[must_use]
+    pub fn system() -> Self {
+        Self { clock: Arc::new(SystemClock::new()), entropy: Arc::new(SystemEntropy) }
+    }
+
+    /// A fresh salt.
+    #[must_use]
+    pub fn salt(&self) -> manes_core::record::Salt {
+        let mut salt = [0; 16];
+        self.entropy.fill(&mut salt);
+        salt
+    }
+}
+
+/// The operating system's clocks.
+#[derive(Debug)]
+pub struct SystemClock {
+    start: std::time::Instant,
+}
+
+impl SystemClock {
+    /// A clock whose monotonic reading begins now.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, clippy::new_without_default, reason = "this is the seam; a clock has no default moment")]
+    pub fn new() -> Self {
+        Self { start: std::time::Instant::now() }
+    }
+}
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the seam")]
+    fn now_ns(&self) -> u64 {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn monotonic_ns(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// The operating system's random source.
+#[derive(Debug)]
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    fn fill(&self, out: &mut [u8]) {
+        if let Err(error) = getrandom::fill(out) {
+            // Salts and keys without randomness would be worse than no host at all.
+            tracing::error!(%error, "the operating system gives no random bytes; stopping");
+            std::process::abort();
+        }
+    }
+}
