@@ -55,7 +55,10 @@ fn generate() -> Result<()> {
     let text = component::generate(&resolve, &interfaces)?;
     // Kept beside the binary: the one thing to read when a generated component is refused.
     fs::write(out.join("mirror.wat"), &text)?;
-    fs::write(out.join("mirror.wasm"), wat::parse_str(&text)?)?;
+    let binary = wat::parse_str(&text)?;
+    // Assembling does not validate. Decoding does: better here than when a host starts.
+    wit_parser::decoding::decode(&binary).map_err(|error| format!("{error:#}"))?;
+    fs::write(out.join("mirror.wasm"), binary)?;
 
     write_pairs(&out.join("mirror_functions.rs"), &interfaces, |interface| {
         interface.definition.functions.keys().cloned().collect()

@@ -114,7 +114,27 @@ pub fn verify<'k>(
         let Ok(signature) = <&[u8; 64]>::try_from(signature) else { return false };
         trusted.iter().any(|key| key_id(&name, key) == *id && keys::verify_raw(key, message.as_bytes(), signature))
     };
-    if signatures.lines().any(valid) { Ok(head) } else { Err(CheckpointError::Signature) }
+    // `split_terminator`, not `lines`: a carriage return is no part of a signed note.
+    let mut lines = signatures.split_terminator('\n');
+    if lines.clone().any(|line| !line.starts_with("— ")) {
+        return Err(CheckpointError::Format("a line after the blank one is no signature"));
+    }
+    if lines.any(valid) { Ok(head) } else { Err(CheckpointError::Signature) }
+}
+
+/// As [`verify`], for a note whose every byte must count: it carries one signature and nothing else. Ledger folders
+/// and receipts hold such notes; one that a witness gave may carry signatures that its reader does not know.
+///
+/// # Errors
+/// As [`verify`], and more than one signature.
+pub fn verify_sole<'k>(
+    note: &str,
+    ledger: &LedgerId,
+    trusted: impl IntoIterator<Item = &'k PublicKey>,
+) -> Result<TreeHead, CheckpointError> {
+    let head = verify(note, ledger, trusted)?;
+    // Three lines of text, the blank one, the signature.
+    if note.matches('\n').count() == 5 { Ok(head) } else { Err(CheckpointError::Format("more than one signature")) }
 }
 
 #[cfg(test)]

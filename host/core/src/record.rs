@@ -367,7 +367,7 @@ impl EndStatus {
     /// True where the host imposed the end, which replay takes as an input instead of reproducing it.
     #[must_use]
     pub const fn imposed(self) -> bool {
-        matches!(self, Self::Deadline | Self::Interrupted)
+        matches!(self, Self::Deadline | Self::Interrupted | Self::OutOfFuel | Self::Limit)
     }
 }
 

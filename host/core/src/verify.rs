@@ -75,6 +75,16 @@ struct HostKey {
 struct Open {
     activation: ActivationId,
     calls: u64,
+    /// Its intents, to be forgotten with it.
+    intents: Vec<Digest>,
+}
+
+/// A call that was announced by an attempt that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Announced {
+    start: Digest,
+    call: Option<u64>,
+    answered: bool,
 }
 
 /// A verified block.
@@ -104,7 +114,7 @@ pub struct ChainVerifier {
     events: HashSet<Digest>,
     deployments: HashSet<Digest>,
     open: HashMap<Digest, Open>,
-    intents: HashMap<Digest, (Digest, u64)>,
+    intents: HashMap<Digest, Announced>,
 }
 
 impl ChainVerifier {
@@ -333,18 +343,24 @@ impl ChainVerifier {
                 let Some(activation) = envelope.activation else {
                     return require(false, "it names no activation");
                 };
-                self.open.insert(leaf, Open { activation, calls: 0 });
+                let open = Open { activation, calls: 0, intents: Vec::new() };
+                require(self.open.insert(leaf, open).is_none(), "the same attempt is already running")?;
             }
             Kind::Intent => {
-                let attempt = self.open.get(&cause).ok_or(());
-                require(attempt.is_ok_and(|a| Some(a.activation) == envelope.activation), "no such attempt is running")?;
-                self.intents.insert(leaf, (cause, envelope.call.unwrap_or_default()));
+                let attempt = self.open.get_mut(&cause).filter(|a| Some(a.activation) == envelope.activation);
+                let Some(attempt) = attempt else { return require(false, "no such attempt is running") };
+                attempt.intents.push(leaf);
+                let announced = Announced { start: cause, call: envelope.call, answered: false };
+                require(self.intents.insert(leaf, announced).is_none(), "the same call was already announced")?;
             }
             Kind::Outcome => self.follow_outcome(envelope, cause, record)?,
             Kind::End => {
-                let attempt = self.open.remove(&cause);
-                require(attempt.as_ref().is_some_and(|a| Some(a.activation) == envelope.activation), "no such attempt is running")?;
-                require(attempt.is_some_and(|a| Some(a.calls) == envelope.calls), "its calls are not all recorded")?;
+                let attempt = self.open.remove(&cause).filter(|a| Some(a.activation) == envelope.activation);
+                let Some(attempt) = attempt else { return require(false, "no such attempt is running") };
+                require(Some(attempt.calls) == envelope.calls, "its calls are not all recorded")?;
+                for intent in &attempt.intents {
+                    self.intents.remove(intent);
+                }
             }
             Kind::Unrouted | Kind::Conflict => require(self.events.contains(&cause), "its cause is no event before it")?,
             Kind::Key | Kind::Unknown(_) => {}
@@ -354,19 +370,22 @@ impl ChainVerifier {
 
     fn follow_outcome(&mut self, envelope: &Envelope, cause: Digest, record: u64) -> Result<(), Wrong> {
         let wrong = |why| Err(Wrong::Misplaced { record, kind: "outcome", why });
+        let first = envelope.part.unwrap_or_default() == 0;
         // The cause is the call's intent, or the attempt's start where no intent was needed.
-        let start = match self.intents.remove(&cause) {
-            Some((start, call)) if Some(call) == envelope.call => start,
-            Some(_) => return wrong("it answers another call than its intent"),
+        let start = match self.intents.get_mut(&cause) {
+            Some(announced) if announced.call != envelope.call => return wrong("it answers another call than its intent"),
+            Some(announced) if announced.answered == first => return wrong("it comes twice, or before its first part"),
+            Some(announced) => {
+                announced.answered = true;
+                announced.start
+            }
             None => cause,
         };
         let Some(attempt) = self.open.get_mut(&start) else { return wrong("no such attempt is running") };
         if Some(attempt.activation) != envelope.activation {
             return wrong("it belongs to another activation than its attempt");
         }
-        if envelope.part.unwrap_or_default() == 0 {
-            attempt.calls += 1;
-        }
+        attempt.calls += u64::from(first);
         Ok(())
     }
 

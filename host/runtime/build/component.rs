@@ -32,10 +32,10 @@ pub(crate) fn generate(resolve: &Resolve, interfaces: &[Interface<'_>]) -> Resul
     let mut glue = Glue::new(resolve, &types);
     let mut parts = Parts::default();
     for (index, interface) in interfaces.iter().enumerate() {
-        parts.imports.push_str(&import(&types, interface, true)?);
-        parts.functions(&types, &mut glue, interface)?;
         let known = interfaces.get(..=index).unwrap_or_default();
-        parts.export(&types, interface, &world::closure(known))?;
+        parts
+            .add(&types, &mut glue, interface, &world::closure(known))
+            .map_err(|error| format!("in `{}`: {error}", interface.id))?;
     }
     let heap_module = glue.heap_module();
     let glue_module = glue.glue_module()?;
@@ -74,6 +74,20 @@ struct Parts {
 }
 
 impl Parts {
+    /// Everything about one interface. `sources` are the interface itself and all that its types come
+    /// from.
+    fn add(
+        &mut self,
+        types: &Types<'_>,
+        glue: &mut Glue<'_>,
+        interface: &Interface<'_>,
+        sources: &[&Interface<'_>],
+    ) -> Result<()> {
+        self.imports.push_str(&import(types, interface, true)?);
+        self.functions(types, glue, interface)?;
+        self.export(types, interface, sources)
+    }
+
     /// The functions of one interface on their way through the core modules.
     fn functions(
         &mut self,
@@ -107,8 +121,7 @@ impl Parts {
         Ok(())
     }
 
-    /// The shim of one interface, and the export. `sources` are the interface itself and all that its
-    /// types come from.
+    /// The shim of one interface, and the export.
     fn export(
         &mut self,
         types: &Types<'_>,

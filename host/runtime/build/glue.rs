@@ -91,8 +91,12 @@ impl<'a> Glue<'a> {
 
     /// Adds the function that passes a call of the export `label` on to the import `label`.
     pub(crate) fn add(&mut self, label: &str, function: &Function) -> Result<Lifting> {
-        let outer = self.resolve.wasm_signature(AbiVariant::GuestExport, function);
-        let inner = self.resolve.wasm_signature(AbiVariant::GuestImport, function);
+        let outer = self
+            .resolve
+            .wasm_signature(AbiVariant::GuestExport, function);
+        let inner = self
+            .resolve
+            .wasm_signature(AbiVariant::GuestImport, function);
         let drops = self.drop_borrows(function, &outer)?;
         let (taken, returned) = self.memory(function)?;
 
@@ -105,7 +109,7 @@ impl<'a> Glue<'a> {
         let text = &mut self.functions;
         write!(
             text,
-            "    (func (export \"{label}\") (param{params}) (result{results})\n     "
+            "    (func $\"{label}\" (export \"{label}\") (param{params}) (result{results})\n     "
         )?;
         for index in 0..outer.params.len() {
             write!(text, " (local.get {index})")?;
@@ -136,7 +140,10 @@ impl<'a> Glue<'a> {
         let mut text = String::new();
         for (resource, name) in &self.drops {
             let resource = self.types.identifier(*resource)?;
-            writeln!(text, "  (core func $\"{name}\" (canon resource.drop {resource}))")?;
+            writeln!(
+                text,
+                "  (core func $\"{name}\" (canon resource.drop {resource}))"
+            )?;
         }
         Ok(text)
     }

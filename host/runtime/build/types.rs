@@ -8,6 +8,9 @@ use crate::Result;
 use std::fmt::Write as _;
 use wit_parser::{Function, Handle, Resolve, Type, TypeDef, TypeDefKind, TypeId, TypeOwner};
 
+/// A borrow that the glue would not find. WASI has none.
+const NESTED_BORROW: &str = "a borrow must be the parameter itself or an element of a list";
+
 /// Turns the types of one `Resolve` into text.
 pub(crate) struct Types<'a> {
     resolve: &'a Resolve,
@@ -93,11 +96,9 @@ impl<'a> Types<'a> {
             TypeDefKind::List(element) => match self.lending(element)? {
                 Lending::One(resource) => Ok(Lending::Many(resource)),
                 Lending::Nothing => Ok(Lending::Nothing),
-                Lending::Many(_) => Err("a borrow in a list of lists".into()),
+                Lending::Many(_) => Err(NESTED_BORROW.into()),
             },
-            _ if self.contains(ty, &|ty| self.is_borrow(ty))? => {
-                Err("a borrow inside a value".into())
-            }
+            _ if self.contains(ty, &|ty| self.is_borrow(ty))? => Err(NESTED_BORROW.into()),
             _ => Ok(Lending::Nothing),
         }
     }
@@ -228,7 +229,11 @@ impl<'a> Types<'a> {
                 names(&mut text, "enum", cases.cases.iter().map(|case| &case.name))?;
             }
             TypeDefKind::Flags(flags) => {
-                names(&mut text, "flags", flags.flags.iter().map(|flag| &flag.name))?;
+                names(
+                    &mut text,
+                    "flags",
+                    flags.flags.iter().map(|flag| &flag.name),
+                )?;
             }
             other => return Err(unsupported(other)),
         }

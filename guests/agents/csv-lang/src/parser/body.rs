@@ -13,15 +13,21 @@ pub(super) fn body(cursor: &mut Cursor) -> Result<Question, String> {
         return ranking(cursor);
     }
     let listing = lead(cursor);
-    while words::is_article(cursor.low(0)) {
-        cursor.skip(1);
-    }
+    cursor.skip_articles(&words::at_clause);
     if matches!(cursor.low(0), "top" | "bottom") && words::count(cursor.low(1)).is_some() {
         return best_of(cursor);
+    }
+    if listing && is_distinct(cursor.low(0)) {
+        return Err(cursor.expected("a list without “distinct”: say “count rows by COLUMN” to see each value once"));
     }
     if starts_measure(cursor) {
         return Ok(question(What::Measures(measures(cursor)?)));
     }
+    let mark = cursor.mark();
+    if let Ok(found) = ranking(cursor) {
+        return Ok(found);
+    }
+    cursor.reset(mark);
     if listing || words::is_generic_rows(cursor.low(0)) {
         return rows(cursor);
     }
@@ -59,9 +65,7 @@ fn measures(cursor: &mut Cursor) -> Result<Vec<Measure>, String> {
         if !cursor.accept_separator() {
             return Ok(out);
         }
-        while words::is_article(cursor.low(0)) {
-            cursor.skip(1);
-        }
+        cursor.skip_articles(&words::at_clause);
         if !starts_measure(cursor) {
             cursor.reset(mark);
             return Ok(out);
@@ -106,9 +110,7 @@ fn functions(cursor: &mut Cursor) -> Result<Vec<Function>, String> {
         if !cursor.accept_separator() {
             return Ok(out);
         }
-        while words::is_article(cursor.low(0)) {
-            cursor.skip(1);
-        }
+        cursor.skip_articles(&words::at_clause);
         if words::function(cursor.low(0)).is_none() {
             cursor.reset(mark);
             return Ok(out);
@@ -127,9 +129,7 @@ fn counted(cursor: &mut Cursor) -> Result<Option<Measure>, String> {
         cursor.accept("count");
         cursor.accept("of");
     }
-    while words::is_article(cursor.low(0)) {
-        cursor.skip(1);
-    }
+    cursor.skip_articles(&words::at_clause);
     if is_distinct(cursor.low(0)) {
         cursor.skip(1);
         let bracket = cursor.accept("(");
@@ -173,9 +173,7 @@ pub(super) fn columns(cursor: &mut Cursor, ends: impl Fn(&Cursor) -> bool) -> Ve
             return out;
         }
         let article = cursor.mark();
-        while words::is_article(cursor.low(0)) {
-            cursor.skip(1);
-        }
+        cursor.skip_articles(&words::at_clause);
         let ended = ends(cursor);
         cursor.reset(article);
         let name = if ended { None } else { cursor.column() };

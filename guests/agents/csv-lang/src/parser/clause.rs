@@ -92,9 +92,7 @@ fn order(cursor: &mut Cursor, question: &mut Question) -> Result<(), String> {
 }
 
 fn key(cursor: &mut Cursor) -> Result<Key, String> {
-    while words::is_article(cursor.low(0)) {
-        cursor.skip(1);
-    }
+    cursor.skip_articles(&words::at_clause);
     if at_direction(cursor) || cursor.accept_any(&["value", "values", "result", "answer", "it"]) {
         return Ok(Key::First);
     }

@@ -3,7 +3,7 @@
 use super::cursor::Cursor;
 use super::words;
 use crate::ast::{Comparison, Condition, Literal, Name, Test};
-use crate::lexer::{Kind, Token};
+use crate::lexer::Kind;
 
 /// Consumes a word that introduces a filter.
 pub(super) fn accept_lead(cursor: &mut Cursor) -> bool {
@@ -51,13 +51,15 @@ fn another_value(cursor: &mut Cursor, all: &[Condition]) -> Option<Literal> {
     let equality = all
         .last()
         .is_some_and(|last| matches!(last.test, Test::OneOf(_) | Test::Compare(Comparison::Equal, _)));
+    if !equality || is_condition(cursor) { None } else { value(cursor) }
+}
+
+/// Looks ahead, without moving.
+fn is_condition(cursor: &mut Cursor) -> bool {
     let mark = cursor.mark();
-    if !equality || condition(cursor).is_ok() {
-        cursor.reset(mark);
-        return None;
-    }
+    let found = condition(cursor).is_ok();
     cursor.reset(mark);
-    value(cursor)
+    found
 }
 
 fn extend(all: &mut [Condition], value: Literal) {
@@ -119,13 +121,13 @@ fn test(cursor: &mut Cursor, column: &Name) -> Result<Test, String> {
             return Err(cursor.expected(&wanted));
         }
     };
-    let value = value(cursor).ok_or_else(|| cursor.expected("a value; put it in quotes if it looks like a keyword"))?;
     let comparison = if negated { comparison.negated() } else { comparison };
-    let value = match (comparison, value) {
+    let value = match comparison {
         // Part of a text is a text, even if it looks like a number.
-        (Comparison::Contains | Comparison::NotContains, Literal::Number(number)) => Literal::Text(number.to_string()),
-        (_, value) => value,
+        Comparison::Contains | Comparison::NotContains => words_of(cursor).map(Literal::Text),
+        _ => value(cursor),
     };
+    let value = value.ok_or_else(|| cursor.expected("a value; put it in quotes if it looks like a keyword"))?;
     Ok(Test::Compare(comparison, value))
 }
 
@@ -201,7 +203,7 @@ fn list(cursor: &mut Cursor) -> Result<Vec<Literal>, String> {
             break;
         }
         // Outside brackets, "…, top 3" and "… or sex is male" are not values.
-        if !bracket && (words::at_clause(cursor) || { let here = cursor.mark(); let ok = condition(cursor).is_ok(); cursor.reset(here); ok }) {
+        if !bracket && (words::at_clause(cursor) || is_condition(cursor)) {
             cursor.reset(mark);
             break;
         }
@@ -213,14 +215,17 @@ fn list(cursor: &mut Cursor) -> Result<Vec<Literal>, String> {
 }
 
 fn value(cursor: &mut Cursor) -> Option<Literal> {
-    if let Some(Token { kind: Kind::Quoted, .. }) = cursor.peek() {
-        return cursor.next().map(|token| Literal::Text(token.text));
-    }
-    let name = cursor.name(words::at_clause)?;
-    Some(match number(&name.text) {
-        Some(number) => Literal::Number(number),
-        None => Literal::Text(name.text),
+    let quoted = cursor.peek().is_some_and(|token| token.kind == Kind::Quoted);
+    let text = words_of(cursor)?;
+    Some(match number(&text) {
+        Some(number) if !quoted => Literal::Number(number),
+        _ => Literal::Text(text),
     })
+}
+
+/// A quoted string, or words up to the next clause.
+fn words_of(cursor: &mut Cursor) -> Option<String> {
+    cursor.name(words::at_clause).map(|name| name.text)
 }
 
 /// A decimal number: what Rust reads, without its words for infinity and "not a number".

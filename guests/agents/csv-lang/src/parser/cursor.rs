@@ -77,11 +77,21 @@ impl Cursor {
         Some(count)
     }
 
-    /// A name: a quoted string, or words up to a sign or to one that `stops`. Leading articles are dropped.
-    pub(super) fn name(&mut self, stops: impl Fn(&Self) -> bool) -> Option<Name> {
+    /// Drops articles, unless nothing follows that they could belong to: a column may be called "a".
+    pub(super) fn skip_articles(&mut self, stops: &impl Fn(&Self) -> bool) {
         while words::is_article(self.low(0)) {
             self.skip(1);
+            let noun = self.peek().is_some_and(|token| token.kind != Kind::Sign) && !stops(self);
+            if !noun {
+                self.at -= 1;
+                return;
+            }
         }
+    }
+
+    /// A name: a quoted string, or words up to a sign or to one that `stops`. Leading articles are dropped.
+    pub(super) fn name(&mut self, stops: impl Fn(&Self) -> bool) -> Option<Name> {
+        self.skip_articles(&stops);
         if let Some(Token { kind: Kind::Quoted, text, .. }) = self.peek() {
             let name = Name { text: text.clone(), quoted: true };
             self.skip(1);

@@ -1,0 +1,162 @@
+//! One attempt: an event goes in, drafts or a reason come out, and nothing else is left behind.
+//!
+//! The same function runs live and in replay; only the journal differs. It never fails: whatever goes wrong is an
+//! end with a status that says who is to blame.
+
+use crate::deploy::Deployment;
+use crate::event::bindings::Agent;
+use crate::event::{Content, Draft, Event, WitFailure};
+use crate::guest;
+use crate::journal::Journal;
+use crate::provider::{Mirror, Providers, Surroundings, trap_text};
+use crate::state::Guest;
+use crate::waist::{Ended, Scope, Waist};
+use manes_core::cbor::Item;
+use manes_core::function::FunctionId;
+use manes_core::limits::{DELAY_MS_MAX, EVENT_BYTES_MAX};
+use manes_core::policy::{Decision, denial_message};
+use manes_core::record::EndStatus;
+use std::sync::Arc;
+use std::time::Duration;
+use wasmtime::Store;
+
+/// An event that an attempt emits, checked and not yet visible.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Emitted {
+    /// Its topic.
+    pub topic: String,
+    /// What it carries.
+    pub content: Content,
+    /// Delivered no earlier than this after its record's time.
+    pub delay_ms: u64,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// In one word.
+    pub status: EndStatus,
+    /// Why, for people; empty when done.
+    pub message: String,
+    /// What becomes visible.
+    pub emitted: Vec<Emitted>,
+    /// Fuel that the handler used.
+    pub fuel: u64,
+    /// The end of what the guest wrote to standard error.
+    pub stderr: String,
+    /// What stopped the guest, if something did.
+    pub ended: Option<Ended>,
+}
+
+impl Run {
+    fn end(status: EndStatus, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), emitted: Vec::new(), fuel: 0, stderr: String::new(), ended: None }
+    }
+
+    fn stopped(ended: Ended) -> Self {
+        Self { ended: Some(ended.clone()), ..Self::end(ended.status(), ended.to_string()) }
+    }
+
+    /// The body of the end's record.
+    #[must_use]
+    pub fn body(&self) -> Vec<u8> {
+        let text = |text: &str| Item::Text(text.to_owned());
+        Item::Map(vec![(text("message"), text(&self.message)), (text("stderr"), text(&self.stderr))]).to_bytes()
+    }
+}
+
+/// Runs one attempt. With a live journal it calls out; with a replaying one it does not.
+pub async fn run(deployment: &Deployment, event: &Event, attempt: u32, journal: &Journal, mirror: &Arc<Mirror>) -> Run {
+    let waist = waist(deployment, attempt, journal, mirror);
+    let (mut store, instance) = match guest::instantiate(&deployment.loaded, waist, &deployment.limits).await {
+        Ok(made) => made,
+        Err(error) => return classify(&error, "instantiation"),
+    };
+    let handler = match Agent::new(&mut store, &instance) {
+        Ok(handler) => handler,
+        Err(error) => return Run::end(EndStatus::Trapped, format!("{error:#}")),
+    };
+    let input = event.to_wit();
+    let deadline = Duration::from_millis(deployment.limits.deadline_ms);
+    let call = handler.manes_agent_handler().call_handle(&mut store, &input);
+    // In replay nothing waits for the outside, and a deadline would depend on the machine.
+    let returned = match journal.is_replaying() {
+        true => Ok(call.await),
+        false => tokio::time::timeout(deadline, call).await,
+    };
+    let mut run = match returned {
+        Ok(Ok(Ok(drafts))) => emit(deployment, drafts),
+        Ok(Ok(Err(WitFailure::Reject(reason)))) => Run::end(EndStatus::Rejected, reason),
+        Ok(Ok(Err(WitFailure::Retry(retry)))) => Run::end(EndStatus::Retry, retry.reason),
+        Ok(Err(error)) => classify(&error, "handle"),
+        Err(_) => Run::end(
+            EndStatus::Deadline,
+            format!(
+                "not done after {} ms; raise it with: limits = {{ deadline_ms = {} }}",
+                deployment.limits.deadline_ms,
+                deployment.limits.deadline_ms * 2
+            ),
+        ),
+    };
+    run.fuel = used(&store, deployment.limits.fuel);
+    run.stderr = store.data().waist.stderr_tail();
+    run
+}
+
+fn used(store: &Store<Guest>, fuel: u64) -> u64 {
+    fuel.saturating_sub(store.get_fuel().unwrap_or_default())
+}
+
+fn waist(deployment: &Deployment, attempt: u32, journal: &Journal, mirror: &Arc<Mirror>) -> Waist {
+    let surroundings = Surroundings {
+        name: deployment.name.clone(),
+        env: deployment.env.clone(),
+        config: deployment.config.clone(),
+        attempt,
+        log_bytes_max: usize::try_from(deployment.limits.log_kib << 10).unwrap_or(usize::MAX),
+    };
+    let (grants, capabilities) = (deployment.grants.clone(), deployment.capabilities.clone());
+    let providers = Providers::new(surroundings, mirror.clone(), capabilities, grants.clone(), journal.clone());
+    Waist::new(Scope::Agent, journal.clone(), providers, grants, deployment.limits.clone())
+}
+
+/// Whose fault an error is.
+fn classify(error: &wasmtime::Error, during: &str) -> Run {
+    if let Some(ended) = error.downcast_ref::<Ended>() {
+        return Run::stopped(ended.clone());
+    }
+    match error.downcast_ref::<wasmtime::Trap>() {
+        Some(wasmtime::Trap::OutOfFuel) => {
+            Run::end(EndStatus::OutOfFuel, "the fuel was used up; raise it with: limits = { fuel = … }")
+        }
+        _ => Run::end(EndStatus::Trapped, format!("{during}: {}", trap_text(error))),
+    }
+}
+
+/// Checks what a handler wants to emit. One draft that may not be emitted, and none is.
+fn emit(deployment: &Deployment, drafts: Vec<Draft>) -> Run {
+    let max = deployment.limits.drafts_max;
+    if drafts.len() as u64 > max {
+        let what = format!("the number of emitted events ({max})");
+        return Run::stopped(Ended::Limit { what, line: format!("drafts_max = {}", drafts.len()) });
+    }
+    let mut emitted = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        let decision = deployment.grants.may_publish(&draft.topic);
+        if let Decision::Deny { .. } = decision {
+            return Run::stopped(Ended::Denied(denial_message(&publish(), &decision)));
+        }
+        let content = Content::of_draft(&draft);
+        if content.data.len() > EVENT_BYTES_MAX {
+            let message = format!("an event of {} bytes on {}; at most {EVENT_BYTES_MAX}", content.data.len(), draft.topic);
+            return Run::end(EndStatus::Limit, message);
+        }
+        let delay_ms = u64::from(draft.delay_ms).min(DELAY_MS_MAX);
+        emitted.push(Emitted { topic: draft.topic, content, delay_ms });
+    }
+    Run { emitted, ..Run::end(EndStatus::Done, "") }
+}
+
+fn publish() -> FunctionId {
+    FunctionId::new("manes:agent/handler@0.1.0", "publish")
+}

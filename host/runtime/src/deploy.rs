@@ -1,0 +1,199 @@
+//! Deployments: what is in force under a name, and the record that pins it.
+//!
+//! An attempt is a pure function of its deployment, its event and its calls' results. So the record of a deployment
+//! holds everything that the first of the three is: component, providers, contracts, grants, limits, config, names
+//! (not values) of environment variables, and the engine.
+
+use crate::component::{LoadError, Loaded};
+use crate::engine::Wasm;
+use crate::provider::{Capabilities, Capability};
+use manes_core::cbor::Item;
+use manes_core::ids::Digest;
+use manes_core::limits::Limits;
+use manes_core::policy::Grants;
+use manes_core::record::{Envelope, Kind, Record, Salt};
+use manes_core::topic::Pattern;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What an agent exports.
+pub const HANDLER: &str = "manes:agent/handler@0.1";
+/// What a capability exports beside its own interfaces.
+pub const CAPABILITY: &str = "manes:agent/capability@0.1";
+
+/// Status of a deployment record: in force.
+pub const IN_FORCE: u64 = 0;
+/// Status of a deployment record: taken out.
+pub const REMOVED: u64 = 1;
+/// Status of a deployment record: takes events, and waits for a capability before it handles them.
+pub const WAITING: u64 = 2;
+
+/// An agent in force.
+#[derive(Debug)]
+pub struct Deployment {
+    /// The agent's name.
+    pub name: String,
+    /// Its component.
+    pub loaded: Arc<Loaded>,
+    /// Topics that it takes.
+    pub subscribe: Vec<Pattern>,
+    /// What it may do.
+    pub grants: Arc<Grants>,
+    /// What an attempt may use.
+    pub limits: Limits,
+    /// Its config.
+    pub config: BTreeMap<String, String>,
+    /// Granted environment variables with their values.
+    pub env: Vec<(String, String)>,
+    /// Who implements the interfaces it was granted.
+    pub capabilities: Capabilities,
+    /// Attempts at a time.
+    pub concurrency: u32,
+    /// Leaf hash of its record.
+    pub leaf: Digest,
+}
+
+/// The body of a deployment record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeploymentBody {
+    /// `agent` or `capability`.
+    pub role: String,
+    /// The name.
+    pub name: String,
+    /// Digest of the component.
+    pub component: Digest,
+    /// Digest of each interface that it imports, by compatible name.
+    pub imports: BTreeMap<String, Digest>,
+    /// Digest of each interface that it exports.
+    pub exports: BTreeMap<String, Digest>,
+    /// Topics that an agent takes.
+    pub subscribe: Vec<Pattern>,
+    /// Grants.
+    pub grants: Grants,
+    /// Limits.
+    pub limits: Limits,
+    /// Config.
+    pub config: BTreeMap<String, String>,
+    /// Attempts at a time.
+    pub concurrency: u32,
+    /// Who implements what was granted: leaf hash of the capability's deployment, by interface.
+    pub providers: BTreeMap<String, Digest>,
+    /// Digest of each provider's component, by interface.
+    pub provider_components: BTreeMap<String, Digest>,
+    /// The engine: version, flags, target.
+    pub engine: Digest,
+}
+
+impl DeploymentBody {
+    /// The canonical encoding.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        Item::from_json(&serde_json::to_value(self).unwrap_or_default()).to_bytes()
+    }
+
+    /// Reads a body.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_value(Item::decode(bytes).ok()?.to_json()).ok()
+    }
+
+    /// The record of this deployment. What is `REMOVED` needs no body.
+    #[must_use]
+    pub fn record(&self, status: u64, time_ns: u64, salt: Salt) -> Record {
+        let envelope = Envelope {
+            agent: Some(self.name.clone()),
+            principal: Some(self.role.clone()),
+            component: Some(self.component),
+            status: Some(status),
+            ..Envelope::new(Kind::Deployment, time_ns)
+        };
+        Record::new(envelope, Some((salt, self.encode())), true)
+    }
+}
+
+/// What is written of a component and its providers.
+#[must_use]
+pub fn contracts(loaded: &Loaded, capabilities: &Capabilities) -> Contracts {
+    Contracts {
+        imports: loaded.imports.iter().map(|(id, i)| (id.clone(), i.digest())).collect(),
+        exports: loaded.exports.iter().map(|(id, i)| (id.clone(), i.digest())).collect(),
+        providers: capabilities.iter().map(|(id, c)| (id.clone(), c.deployment)).collect(),
+        provider_components: capabilities.iter().map(|(id, c)| (id.clone(), c.loaded.digest)).collect(),
+    }
+}
+
+/// The digests in a deployment's body.
+#[derive(Debug, Clone)]
+pub struct Contracts {
+    /// Imports by compatible name.
+    pub imports: BTreeMap<String, Digest>,
+    /// Exports by compatible name.
+    pub exports: BTreeMap<String, Digest>,
+    /// Deployments of providers by interface.
+    pub providers: BTreeMap<String, Digest>,
+    /// Components of providers by interface.
+    pub provider_components: BTreeMap<String, Digest>,
+}
+
+/// Compiles an agent's component and checks that it is one.
+///
+/// # Errors
+/// Why it cannot be used.
+pub fn load_agent(wasm: &Wasm, bytes: &[u8]) -> Result<Arc<Loaded>, LoadError> {
+    let loaded = Loaded::new(wasm, bytes)?;
+    if loaded.export(HANDLER).is_none() {
+        let help = "an agent exports it; with the Rust SDK, end the crate with `manes_sdk::agent!(Type);`";
+        return Err(LoadError::Missing { missing: format!("{HANDLER}.0"), help });
+    }
+    Ok(loaded)
+}
+
+/// Compiles a capability's component and checks that it is one.
+///
+/// # Errors
+/// Why it cannot be used.
+pub fn load_capability(wasm: &Wasm, bytes: &[u8]) -> Result<Arc<Loaded>, LoadError> {
+    let loaded = Loaded::new(wasm, bytes)?;
+    let offered = loaded.exports.values().filter(|i| is_offered(&i.name)).count();
+    if offered == 0 {
+        let help = "a capability exports the interfaces that agents import, e.g. `export my:tools/table`";
+        return Err(LoadError::Missing { missing: "any interface of its own".into(), help });
+    }
+    for interface in loaded.exports.values().filter(|i| is_offered(&i.name)) {
+        if let Some((_, foreign)) = interface.resources.iter().find(|(_, name)| !defined(&loaded, name)) {
+            let reason = format!(
+                "it exports the resource {foreign} that it does not define; return bytes, text or a resource of its own"
+            );
+            return Err(LoadError::Unsupported { item: interface.name.clone(), reason });
+        }
+    }
+    Ok(loaded)
+}
+
+fn defined(loaded: &Loaded, resource: &str) -> bool {
+    loaded.exports.values().any(|interface| interface.defines.iter().any(|name| name == resource))
+}
+
+/// True for the interfaces that a component offers to others.
+#[must_use]
+pub fn is_offered(interface: &str) -> bool {
+    !interface.starts_with("wasi:") && !interface.starts_with("manes:agent/")
+}
+
+/// Where a component's import does not fit a provider's export; the first difference in words.
+#[must_use]
+pub fn mismatch(agent: &Loaded, interface: &str, provider: &Capability) -> Option<String> {
+    let wanted = agent.imports.get(interface)?;
+    let Some(offered) = provider.loaded.exports.get(interface) else {
+        return Some(format!("{} does not export {interface}", provider.name));
+    };
+    wanted.functions.iter().find_map(|(name, function)| match offered.functions.get(name) {
+        None => Some(format!("{interface}#{name} is missing in {}", provider.name)),
+        Some(other) if other.signature != function.signature => Some(format!(
+            "{interface}#{name} is imported as {} and provided by {} as {}",
+            function.signature, provider.name, other.signature
+        )),
+        Some(_) => None,
+    })
+}

@@ -1,0 +1,362 @@
+//! The journal of one attempt: live it writes, in replay it reads.
+//!
+//! Live, records gather here and reach the ledger in three ways: with an intent, before its effect and durable; with
+//! a write's outcome, at once and without waiting; with the end, when everything the attempt emitted becomes
+//! visible. Each append carries the whole prefix that was not yet appended, in order.
+
+use crate::ledger::{Ledger, LedgerError};
+use crate::seams::Seams;
+use crate::waist::Ended;
+use manes_core::cbor::{Item, Writer};
+use manes_core::cursor::{Cursor, Divergence, RecordedCall};
+use manes_core::function::FunctionId;
+use manes_core::ids::{ActivationId, Digest, EventKey, FlowId};
+use manes_core::lens::Effect;
+use manes_core::limits::CHILD_BODY_BYTES_MAX;
+use manes_core::record::{CallStatus, Envelope, Kind, Record};
+use manes_core::value::{Signature, Value};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::task::JoinHandle;
+
+/// What a record costs beside its bodies: envelope, hashes, index.
+const RECORD_OVERHEAD_BYTES: u64 = 256;
+
+/// Whose attempt this is.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// The agent.
+    pub agent: String,
+    /// The event's flow.
+    pub flow: FlowId,
+    /// The event.
+    pub event: EventKey,
+    /// The activation.
+    pub activation: ActivationId,
+    /// Its attempt.
+    pub attempt: u64,
+    /// Leaf hash of the event's record.
+    pub cause: Digest,
+    /// Leaf hash of the deployment in force.
+    pub deployment: Digest,
+}
+
+/// One call on its way through the waist.
+#[derive(Debug, Clone)]
+pub struct CallRecord<'a> {
+    /// Number in its scope.
+    pub number: u64,
+    /// The agent's call that it serves, if a capability makes it.
+    pub parent: Option<u64>,
+    /// The capability that makes it.
+    pub principal: Option<String>,
+    /// What is called.
+    pub function: &'a FunctionId,
+    /// What it does.
+    pub effect: Effect,
+    /// The rule that decided.
+    pub rule: String,
+    /// Who answers.
+    pub provider: String,
+    /// Digest of the component that answers, if one does.
+    pub component: Option<Digest>,
+    /// The encoded arguments.
+    pub args: &'a [u8],
+}
+
+/// How a call ended, for its record.
+#[derive(Debug)]
+pub enum CallEnd<'a> {
+    /// It returned.
+    Returned(Option<&'a Value>),
+    /// It was denied, and the guest is told this.
+    Denied(&'a Value),
+    /// It ends the attempt.
+    Ended(&'a Ended),
+}
+
+/// What stands behind the waist.
+#[derive(Debug)]
+enum Mode {
+    Live(Live),
+    Replaying(Cursor),
+}
+
+#[derive(Debug)]
+struct Live {
+    ledger: Arc<dyn Ledger>,
+    /// Records not yet handed to the ledger, in order.
+    buffer: Vec<Record>,
+    /// An append that nobody waited for.
+    inflight: Option<JoinHandle<Result<(), LedgerError>>>,
+    start: Digest,
+    /// All calls, those of capabilities included.
+    calls: u64,
+    recorded_bytes: u64,
+    recorded_mib_max: u64,
+}
+
+/// The journal, shared by the agent's waist and its capabilities'.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    subject: Arc<Subject>,
+    seams: Seams,
+    mode: Arc<Mutex<Mode>>,
+}
+
+impl Journal {
+    /// A journal that writes to `ledger`, beginning with the attempt's start.
+    #[must_use]
+    pub fn live(subject: Subject, seams: Seams, ledger: Arc<dyn Ledger>, recorded_mib_max: u64) -> Self {
+        let start = Record::new(
+            Envelope {
+                cause: Some(subject.cause),
+                flow: Some(subject.flow),
+                event: Some(subject.event),
+                agent: Some(subject.agent.clone()),
+                activation: Some(subject.activation),
+                attempt: Some(subject.attempt),
+                deployment: Some(subject.deployment),
+                ..Envelope::new(Kind::Start, seams.clock.now_ns())
+            },
+            None,
+            true,
+        );
+        let live = Live {
+            ledger,
+            start: start.leaf(),
+            buffer: vec![start],
+            inflight: None,
+            calls: 0,
+            recorded_bytes: 0,
+            recorded_mib_max,
+        };
+        Self { subject: Arc::new(subject), seams, mode: Arc::new(Mutex::new(Mode::Live(live))) }
+    }
+
+    /// A journal that answers from a record.
+    #[must_use]
+    pub fn replaying(subject: Subject, seams: Seams, cursor: Cursor) -> Self {
+        Self { subject: Arc::new(subject), seams, mode: Arc::new(Mutex::new(Mode::Replaying(cursor))) }
+    }
+
+    /// Whose attempt this is.
+    #[must_use]
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// The seams.
+    #[must_use]
+    pub const fn seams(&self) -> &Seams {
+        &self.seams
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Mode) -> T) -> T {
+        work(&mut self.mode.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// In replay, the recorded call at this place; `None` when live.
+    ///
+    /// # Errors
+    /// [`Ended::Diverged`].
+    pub fn recorded(
+        &self,
+        call: &CallRecord<'_>,
+        signature: &Signature,
+        args: &[Value],
+    ) -> Result<Option<RecordedCall>, Ended> {
+        self.with(|mode| match mode {
+            Mode::Live(_) => Ok(None),
+            Mode::Replaying(cursor) => cursor
+                .expect(call.number, call.function, call.effect, signature, args)
+                .map(Some)
+                .map_err(Ended::Diverged),
+        })
+    }
+
+    /// True when answers come from a record.
+    #[must_use]
+    pub fn is_replaying(&self) -> bool {
+        self.with(|mode| matches!(mode, Mode::Replaying(_)))
+    }
+
+    /// In replay, what the record still holds.
+    #[must_use]
+    pub fn rest(&self) -> Option<Divergence> {
+        self.with(|mode| match mode {
+            Mode::Live(_) => None,
+            Mode::Replaying(cursor) => cursor.rest(),
+        })
+    }
+
+    fn envelope(&self, kind: Kind, call: &CallRecord<'_>, cause: Digest) -> Envelope {
+        Envelope {
+            cause: Some(cause),
+            activation: Some(self.subject.activation),
+            attempt: Some(self.subject.attempt),
+            call: Some(call.number),
+            parent: call.parent,
+            principal: call.principal.clone(),
+            function: Some(call.function.to_string()),
+            effect: Some(call.effect.as_u64()),
+            rule: Some(call.rule.clone()),
+            provider: Some(call.provider.clone()),
+            component: call.component,
+            ..Envelope::new(kind, self.seams.clock.now_ns())
+        }
+    }
+
+    fn push(&self, envelope: Envelope, body: Vec<u8>, child: bool) -> Result<Digest, Ended> {
+        let keep = !child || body.len() <= CHILD_BODY_BYTES_MAX;
+        let kept = if keep { body.len() as u64 } else { 0 };
+        let record = Record::new(envelope, Some((self.seams.salt(), body)), keep);
+        let leaf = record.leaf();
+        self.with(|mode| {
+            let Mode::Live(live) = mode else { return Ok(leaf) };
+            live.buffer.push(record);
+            live.recorded_bytes += RECORD_OVERHEAD_BYTES + kept;
+            if live.recorded_bytes > live.recorded_mib_max << 20 {
+                let what = format!("what this attempt records ({} MiB)", live.recorded_mib_max);
+                return Err(Ended::Limit { what, line: format!("recorded_mib = {}", live.recorded_mib_max * 2) });
+            }
+            Ok(leaf)
+        })
+    }
+
+    /// Records that `call` is about to be performed. Returns when that is durable, with the intent's leaf hash.
+    ///
+    /// # Errors
+    /// A failing ledger, or the attempt's recording limit.
+    pub async fn intent(&self, call: &CallRecord<'_>) -> Result<Digest, Ended> {
+        let body = call_body(Some(call.args), None);
+        let leaf = self.push(self.envelope(Kind::Intent, call, self.start()), body, call.parent.is_some())?;
+        self.flush().await?;
+        Ok(leaf)
+    }
+
+    /// Records how `call` ended. `intent` is its intent's leaf hash, if it had one.
+    ///
+    /// # Errors
+    /// The attempt's recording limit.
+    pub fn outcome(&self, call: &CallRecord<'_>, intent: Option<Digest>, end: &CallEnd<'_>) -> Result<(), Ended> {
+        let args = intent.is_none().then_some(call.args);
+        let (status, body) = match end {
+            CallEnd::Returned(value) => (CallStatus::Returned, call_body(args, Some(("outcome", encoded(*value))))),
+            CallEnd::Denied(value) => (CallStatus::Denied, call_body(args, Some(("outcome", encoded(Some(value)))))),
+            CallEnd::Ended(ended) => {
+                (CallStatus::Ended, call_body(args, Some(("ended", Item::Text(ended.text()).to_bytes()))))
+            }
+        };
+        let denied = matches!(end, CallEnd::Denied(_) | CallEnd::Ended(Ended::Denied(_)));
+        let envelope = Envelope {
+            status: Some(status.number()),
+            decision: Some(u64::from(denied)),
+            ..self.envelope(Kind::Outcome, call, intent.unwrap_or_else(|| self.start()))
+        };
+        let pushed = self.push(envelope, body, call.parent.is_some());
+        self.with(|mode| {
+            if let Mode::Live(live) = mode {
+                live.calls += 1;
+            }
+        });
+        if intent.is_some() {
+            self.flush_soon();
+        }
+        pushed.map(|_| ())
+    }
+
+    fn start(&self) -> Digest {
+        self.with(|mode| match mode {
+            Mode::Live(live) => live.start,
+            Mode::Replaying(_) => Digest::default(),
+        })
+    }
+
+    /// Hands the buffer to the ledger without waiting.
+    fn flush_soon(&self) {
+        self.with(|mode| {
+            let Mode::Live(live) = mode else { return };
+            let (ledger, batch, before) = (live.ledger.clone(), std::mem::take(&mut live.buffer), live.inflight.take());
+            live.inflight = Some(tokio::spawn(async move {
+                settle(before).await?;
+                if batch.is_empty() { Ok(()) } else { ledger.append(batch).await.map(|_| ()) }
+            }));
+        });
+    }
+
+    /// Waits until everything so far is durable.
+    async fn flush(&self) -> Result<(), Ended> {
+        self.flush_soon();
+        let inflight = self.with(|mode| match mode {
+            Mode::Live(live) => live.inflight.take(),
+            Mode::Replaying(_) => None,
+        });
+        settle(inflight).await.map_err(|error| Ended::Ledger(error.to_string()))
+    }
+
+    /// Number of calls so far.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.with(|mode| match mode {
+            Mode::Live(live) => live.calls,
+            Mode::Replaying(cursor) => cursor.matched(),
+        })
+    }
+
+    /// The commit point of an attempt: its events and its end in one append, with whatever was not yet appended.
+    /// `end` carries status, fuel and counts. Returns when durable.
+    ///
+    /// # Errors
+    /// A failing ledger. Nothing of this append is visible then.
+    pub async fn end(&self, events: Vec<Record>, end: Envelope, body: Vec<u8>) -> Result<(), Ended> {
+        let start = self.start();
+        let subject = &self.subject;
+        let envelope = Envelope {
+            cause: Some(start),
+            flow: Some(subject.flow),
+            event: Some(subject.event),
+            agent: Some(subject.agent.clone()),
+            activation: Some(subject.activation),
+            attempt: Some(subject.attempt),
+            calls: Some(self.calls()),
+            drafts: Some(events.len() as u64),
+            ..end
+        };
+        let end = Record::new(envelope, Some((self.seams.salt(), body)), true);
+        self.with(|mode| {
+            if let Mode::Live(live) = mode {
+                // Events come before the end: whoever has read the end has read all that it made visible.
+                live.buffer.extend(events);
+                live.buffer.push(end);
+            }
+        });
+        self.flush().await
+    }
+}
+
+async fn settle(inflight: Option<JoinHandle<Result<(), LedgerError>>>) -> Result<(), LedgerError> {
+    match inflight {
+        None => Ok(()),
+        Some(task) => task.await.unwrap_or(Err(LedgerError::Closed)),
+    }
+}
+
+fn encoded(value: Option<&Value>) -> Vec<u8> {
+    value.map_or_else(|| Item::Null.to_bytes(), Value::to_bytes)
+}
+
+/// A call's body: a map of `args` and `outcome` or `ended`, whose values are already encoded.
+fn call_body(args: Option<&[u8]>, end: Option<(&str, Vec<u8>)>) -> Vec<u8> {
+    let mut w = Writer::new();
+    w.map(usize::from(args.is_some()) + usize::from(end.is_some()));
+    // Canonical order: `args` and `ended` are shorter than `outcome`, and `args` is the shortest.
+    if let Some(args) = args {
+        w.text("args");
+        w.raw(args);
+    }
+    if let Some((key, value)) = end {
+        w.text(key);
+        w.raw(&value);
+    }
+    w.finish()
+}

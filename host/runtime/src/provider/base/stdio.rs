@@ -1,0 +1,94 @@
+//! Standard streams: input is closed, output goes into the log line by line, its end is kept.
+
+use super::{Answer, Base, Kind, Surroundings, unknown};
+use manes_core::function::FunctionId;
+use manes_core::limits::STDERR_TAIL_BYTES;
+use manes_core::value::Value;
+use std::collections::VecDeque;
+
+/// What `check-write` promises: the page size that WASI's own streams use.
+const WRITE_BYTES_MAX: u64 = 64 * 1024;
+
+/// The output of one guest.
+#[derive(Debug)]
+pub(super) struct Streams {
+    name: String,
+    stderr: VecDeque<u8>,
+    /// Log text that may still be passed on.
+    budget: usize,
+    partial: Vec<u8>,
+}
+
+impl Streams {
+    pub(super) fn new(surroundings: &Surroundings) -> Self {
+        let (name, budget) = (surroundings.name.clone(), surroundings.log_bytes_max);
+        Self { name, stderr: VecDeque::new(), budget, partial: Vec::new() }
+    }
+
+    pub(super) fn stderr_tail(&self) -> String {
+        let bytes: Vec<u8> = self.stderr.iter().copied().collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// As much of `text` as the budget allows; `None` once it is used up, which is said once.
+    pub(super) fn budget<'a>(&mut self, text: &'a str) -> Option<&'a str> {
+        if self.budget == 0 {
+            return None;
+        }
+        if let Some(left) = self.budget.checked_sub(text.len()) {
+            self.budget = left;
+            return Some(text);
+        }
+        let cut = (0..=self.budget).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+        self.budget = 0;
+        tracing::warn!(target: "guest", agent = %self.name, "log text over its limit was cut; raise it with: limits = {{ log_kib = … }}");
+        text.get(..cut)
+    }
+
+    fn write(&mut self, kind: Kind, bytes: &[u8]) {
+        if kind == Kind::Stderr {
+            self.stderr.extend(bytes);
+            let over = self.stderr.len().saturating_sub(STDERR_TAIL_BYTES);
+            self.stderr.drain(..over);
+        }
+        self.partial.extend_from_slice(bytes);
+        while let Some(end) = self.partial.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.partial.drain(..=end).collect();
+            self.line(&line);
+        }
+        if self.partial.len() > STDERR_TAIL_BYTES {
+            let line = std::mem::take(&mut self.partial);
+            self.line(&line);
+        }
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        let text = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
+        if let Some(text) = self.budget(&text) {
+            // Guest text is shown escaped: a log line must not steer a terminal.
+            tracing::info!(target: "guest", agent = %self.name, "{}", text.escape_debug());
+        }
+    }
+}
+
+impl Base {
+    pub(super) fn stream(&mut self, function: &FunctionId, call: u64, args: &[Value]) -> Answer {
+        let kind = self.kind(args.first());
+        let name = function.name.rsplit_once('.').map_or("", |(_, name)| name);
+        let closed = || Value::err(Some(Value::Variant("closed".into(), None)));
+        Ok(Some(match (kind, name, args) {
+            (Some(_), "subscribe", _) => self.open(call, "wasi:io/poll@0.2/pollable", Kind::Pollable),
+            (Some(Kind::Stdin), "read" | "blocking-read" | "skip" | "blocking-skip", _) => closed(),
+            (Some(Kind::Stdout | Kind::Stderr), "check-write", _) => Value::ok(Some(Value::U64(WRITE_BYTES_MAX))),
+            (Some(kind @ (Kind::Stdout | Kind::Stderr)), "write" | "blocking-write-and-flush", [_, Value::Bytes(bytes)]) => {
+                self.streams.write(kind, bytes);
+                Value::ok(None)
+            }
+            (Some(Kind::Stdout | Kind::Stderr), "flush" | "blocking-flush", _) => Value::ok(None),
+            (Some(Kind::Stdout | Kind::Stderr), "write-zeroes" | "blocking-write-zeroes-and-flush", _) => Value::ok(None),
+            // The only input stream of the base world is stdin, and it is closed.
+            (Some(Kind::Stdout | Kind::Stderr), "splice" | "blocking-splice", _) => closed(),
+            _ => return Err(unknown(function)),
+        }))
+    }
+}

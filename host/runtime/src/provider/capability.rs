@@ -1,0 +1,83 @@
+//! Capability components: an interface that somebody else implements, in a store of its own, with limits and grants
+//! of its own. What it calls itself is recorded as a child of the agent's call that it serves.
+
+use super::base::Surroundings;
+use super::instanced::{Failure, Instanced};
+use super::{Capabilities, Mirror, Providers};
+use crate::component::Loaded;
+use crate::guest;
+use crate::journal::Journal;
+use crate::state::Guest;
+use crate::waist::{Scope, Waist};
+use manes_core::function::FunctionId;
+use manes_core::ids::Digest;
+use manes_core::limits::Limits;
+use manes_core::policy::{EffectClaims, Grants};
+use manes_core::value::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A capability in force.
+#[derive(Debug)]
+pub struct Capability {
+    /// Its name in the manifest, in records and in handles.
+    pub name: String,
+    /// The component.
+    pub loaded: Arc<Loaded>,
+    /// What it says its functions do.
+    pub claims: EffectClaims,
+    /// What it may do itself.
+    pub grants: Arc<Grants>,
+    /// What it may use.
+    pub limits: Limits,
+    /// Its config.
+    pub config: BTreeMap<String, String>,
+    /// Its granted environment.
+    pub env: Vec<(String, String)>,
+    /// Capabilities that it uses itself.
+    pub capabilities: Capabilities,
+    /// Leaf hash of its deployment record.
+    pub deployment: Digest,
+}
+
+impl Capability {
+    /// An instance that serves one attempt, beginning with the agent's call `parent`.
+    ///
+    /// # Errors
+    /// A trap or a limit during instantiation.
+    pub(super) async fn instantiate(
+        self: &Arc<Self>,
+        mirror: &Arc<Mirror>,
+        journal: &Journal,
+        parent: u64,
+    ) -> Result<Live, Failure> {
+        let surroundings = Surroundings {
+            name: format!("{}/{}", journal.subject().agent, self.name),
+            env: self.env.clone(),
+            config: self.config.clone(),
+            attempt: u32::try_from(journal.subject().attempt).unwrap_or(u32::MAX),
+            log_bytes_max: usize::try_from(self.limits.log_kib << 10).unwrap_or(usize::MAX),
+        };
+        let (grants, capabilities) = (self.grants.clone(), self.capabilities.clone());
+        let providers = Providers::new(surroundings, mirror.clone(), capabilities, grants.clone(), journal.clone());
+        let scope = Scope::Capability { name: self.name.clone(), parent };
+        let waist = Waist::new(scope, journal.clone(), providers, grants, self.limits.clone());
+        let (store, instance) = guest::instantiate(&self.loaded, waist, &self.limits).await?;
+        let exports = Arc::new(self.loaded.exports.clone());
+        Ok(Live(Instanced::new(&self.name, store, instance, exports)))
+    }
+}
+
+/// A capability at work.
+#[derive(Debug)]
+pub(super) struct Live(Instanced<Guest>);
+
+impl Live {
+    pub(super) async fn call(&mut self, function: &FunctionId, call: u64, args: Vec<Value>) -> Result<Option<Value>, Failure> {
+        if let Scope::Capability { parent, .. } = &mut self.0.data_mut().waist.scope {
+            *parent = call;
+        }
+        // A capability may call another one: the future's size must not grow with the chain.
+        Box::pin(self.0.call(function, call, args)).await
+    }
+}

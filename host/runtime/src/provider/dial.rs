@@ -1,0 +1,101 @@
+//! Dials for outgoing HTTP. Policy has already judged method, host and path; this vets the address.
+//!
+//! A name is resolved once, every address that comes back is filtered, and the address that passed is the one that is
+//! dialled: a name that changes its mind between check and dial gains nothing. HTTP/1.1 only. No redirect is
+//! followed: a guest that wants to follow one makes a request of its own, judged like any other.
+
+use http_body_util::BodyExt as _;
+use hyper_util::rt::TokioIo;
+use manes_core::policy::vet_addresses;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+/// Time to resolve, connect and shake hands where the guest sets none.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time to the first byte where the guest sets none; the attempt's deadline is usually shorter.
+const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The hooks of wasi:http.
+#[derive(Debug)]
+pub(super) struct Dialler;
+
+type Connection = Box<dyn Future<Output = Result<(), Error>> + Send>;
+
+impl WasiHttpHooks for Dialler {
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _sent: Connection,
+    ) -> Box<dyn Future<Output = Result<(http::Response<WasiBody>, Connection), Error>> + Send> {
+        Box::new(send(request, options.unwrap_or_default()))
+    }
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+async fn send(
+    mut request: http::Request<WasiBody>,
+    options: RequestOptions,
+) -> Result<(http::Response<WasiBody>, Connection), Error> {
+    let connect = options.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
+    let stream = tokio::time::timeout(connect, open(request.uri())).await;
+    let stream = stream.map_err(|_| Error::ConnectionTimeout)??;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    // Aborted when its handle is dropped, which wasi:http does with the response.
+    let driver = wasmtime_wasi::runtime::spawn(connection);
+    let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    *request.uri_mut() = path.parse().map_err(|_| Error::HttpRequestUriInvalid)?;
+    let first_byte = options.first_byte_timeout.unwrap_or(FIRST_BYTE_TIMEOUT);
+    let response = tokio::time::timeout(first_byte, sender.send_request(request)).await;
+    let response = response.map_err(|_| Error::ConnectionReadTimeout)??;
+    let wait: Connection = Box::new(async move {
+        driver.await.map_err(Error::from)
+    });
+    Ok((response.map(|body| body.map_err(Error::from).boxed_unsync()), wait))
+}
+
+async fn open(uri: &http::Uri) -> Result<Pin<Box<dyn Stream>>, Error> {
+    let host = uri.host().ok_or(Error::HttpRequestUriInvalid)?.to_owned();
+    let tls = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
+    let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
+    let address = vetted(&host, port).await?;
+    let stream = TcpStream::connect(address).await.map_err(Error::Connect)?;
+    if !tls {
+        return Ok(Box::pin(stream));
+    }
+    let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let name = rustls::pki_types::ServerName::try_from(name)?;
+    let stream = tls_connector().connect(name, stream).await.map_err(Error::Tls)?;
+    Ok(Box::pin(stream))
+}
+
+/// The first address of `host` that may be dialled.
+async fn vetted(host: &str, port: u16) -> Result<SocketAddr, Error> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let dns = |error: io::Error| Error::DnsError { rcode: Some(error.to_string()), info_code: None };
+    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((bare, port)).await.map_err(dns)?.collect();
+    if addresses.is_empty() {
+        return Err(Error::DestinationNotFound);
+    }
+    // One forbidden address among several is a sign of rebinding: all must pass.
+    let ips: Vec<IpAddr> = addresses.iter().map(SocketAddr::ip).collect();
+    if let Err(address) = vet_addresses(bare, &ips) {
+        tracing::warn!(host, %address, "the name resolves to an address that may not be dialled");
+        return Err(Error::DestinationIpProhibited);
+    }
+    addresses.first().copied().ok_or(Error::DestinationNotFound)
+}
+
+fn tls_connector() -> tokio_rustls::TlsConnector {
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
+    let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    tokio_rustls::TlsConnector::from(Arc::new(config))
+}

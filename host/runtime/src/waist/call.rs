@@ -1,0 +1,257 @@
+//! One call, step by step.
+
+use super::{Ended, Handles};
+use crate::component::Function;
+use crate::journal::{CallEnd, CallRecord, Journal};
+use crate::provider::{Failure, Providers};
+use manes_core::cbor::Reader;
+use manes_core::cursor::{Recorded, RecordedCall, encode_args};
+use manes_core::function::FunctionId;
+use manes_core::ids::Digest;
+use manes_core::lens::{Effect, Lens, Seen};
+use manes_core::limits::Limits;
+use manes_core::policy::{Decision, EffectClaims, Grants, denial_message, denied_value};
+use manes_core::value::{Handle, Shape, Value};
+use std::sync::Arc;
+
+/// Whose calls these are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// The agent's own.
+    Agent,
+    /// A capability's, while it serves the agent's call `parent`.
+    Capability {
+        /// Its name.
+        name: String,
+        /// The agent's call.
+        parent: u64,
+    },
+}
+
+/// A guest's way out: everything it imports ends in [`Waist::call`].
+#[derive(Debug)]
+pub struct Waist {
+    /// The guest's handles.
+    pub handles: Handles,
+    /// Whose calls these are.
+    pub scope: Scope,
+    journal: Journal,
+    providers: Providers,
+    grants: Arc<Grants>,
+    limits: Limits,
+    lens: Lens,
+    /// Number of the last call.
+    number: u64,
+    /// Calls so far that are not local.
+    outward: u64,
+}
+
+impl Waist {
+    /// The waist of a guest.
+    #[must_use]
+    pub fn new(scope: Scope, journal: Journal, providers: Providers, grants: Arc<Grants>, limits: Limits) -> Self {
+        let handles = Handles::new(limits.handles_max);
+        Self { handles, scope, journal, providers, grants, limits, lens: Lens::new(), number: 0, outward: 0 }
+    }
+
+    /// The attempt's journal.
+    #[must_use]
+    pub const fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The end of what the guest wrote to its standard error.
+    #[must_use]
+    pub fn stderr_tail(&self) -> String {
+        self.providers.stderr_tail()
+    }
+
+    /// Performs or replays one call. `None` for a function without result.
+    ///
+    /// # Errors
+    /// [`Ended`], as a wasmtime error: the attempt is over.
+    pub async fn call(&mut self, function: &Function, args: Vec<Value>) -> wasmtime::Result<Option<Value>> {
+        self.pass(function, args).await.map_err(wasmtime::Error::new)
+    }
+
+    async fn pass(&mut self, function: &Function, args: Vec<Value>) -> Result<Option<Value>, Ended> {
+        self.number += 1;
+        // 1 encode by type
+        let encoded = encode_args(&args);
+        // 2 lens: what is this call about?
+        let seen = self.see(&function.id, &args);
+        // 3 policy decides on the facts
+        let decision = self.grants.decide(&seen);
+        let call = self.record(function, &seen, &decision, &args, &encoded);
+        // 4 limits
+        self.check_size("arguments", encoded.len())?;
+        self.count(seen.effect)?;
+        // 5-7 replay answers from the record; live performs between its two records
+        let outcome = match self.journal.recorded(&call, &function.signature, &args)? {
+            Some(recorded) => self.replayed(function, &recorded)?,
+            None => self.live(function, call, &seen, &decision, args.clone()).await?,
+        };
+        self.lens.learn(&function.id, &args, outcome.as_ref());
+        for arg in args.iter().filter(|_| function.id.name.starts_with("[resource-drop]")) {
+            arg.handles(&mut |handle| self.lens.dropped(handle));
+        }
+        Ok(outcome)
+    }
+
+    fn see(&self, function: &FunctionId, args: &[Value]) -> Seen {
+        let mut seen = self.lens.see(function, args);
+        // Dropping a handle frees memory, whoever provides it.
+        if !function.name.starts_with("[resource-drop]") {
+            let unclaimed = EffectClaims::default();
+            let claims = self.providers.claims(&function.interface).unwrap_or(&unclaimed);
+            seen.effect = self.grants.effect(function, &seen, claims);
+        }
+        seen
+    }
+
+    fn record<'a>(
+        &self,
+        function: &'a Function,
+        seen: &Seen,
+        decision: &Decision,
+        args: &[Value],
+        encoded: &'a [u8],
+    ) -> CallRecord<'a> {
+        let provider = self.providers.route(&function.id, args);
+        let (principal, parent) = match &self.scope {
+            Scope::Agent => (None, None),
+            Scope::Capability { name, parent } => (Some(format!("capability/{name}")), Some(*parent)),
+        };
+        CallRecord {
+            number: self.number,
+            parent,
+            principal,
+            function: &function.id,
+            effect: seen.effect,
+            rule: decision.rule().to_owned(),
+            component: self.providers.digest(&provider),
+            provider,
+            args: encoded,
+        }
+    }
+
+    fn check_size(&self, what: &str, bytes: usize) -> Result<(), Ended> {
+        let max = self.limits.call_kib;
+        if bytes as u64 > max << 10 {
+            let what = format!("the {what} of one call ({max} KiB)");
+            return Err(Ended::Limit { what, line: format!("call_kib = {}", (bytes as u64).div_ceil(1024)) });
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, effect: Effect) -> Result<(), Ended> {
+        self.outward += u64::from(effect != Effect::Local);
+        let max = self.limits.calls_max;
+        if self.outward > max {
+            let what = format!("the number of calls ({max})");
+            return Err(Ended::Limit { what, line: format!("calls_max = {}", max * 2) });
+        }
+        Ok(())
+    }
+
+    async fn live(
+        &mut self,
+        function: &Function,
+        call: CallRecord<'_>,
+        seen: &Seen,
+        decision: &Decision,
+        args: Vec<Value>,
+    ) -> Result<Option<Value>, Ended> {
+        if let Decision::Deny { .. } = decision {
+            return self.deny(function, &call, decision);
+        }
+        if let Err(ended) = Self::check_owners(&function.id, &call.provider, &args) {
+            self.journal.outcome(&call, None, &CallEnd::Ended(&ended))?;
+            return Err(ended);
+        }
+        // Intent before effect: nothing outside happens before this is durable.
+        let intent = match needs_intent(seen) {
+            true => Some(self.journal.intent(&call).await?),
+            false => None,
+        };
+        let result = self.providers.call(&call.provider, &function.id, self.number, args).await;
+        let result = result.map_err(|failure| blame(failure, &call.provider)).and_then(|outcome| {
+            let bytes = outcome.as_ref().map_or(0, |value| value.to_bytes().len());
+            self.check_size("outcome", bytes).map(|()| outcome)
+        });
+        let end = match &result {
+            Ok(outcome) => CallEnd::Returned(outcome.as_ref()),
+            Err(ended) => CallEnd::Ended(ended),
+        };
+        self.journal.outcome(&call, intent, &end)?;
+        result
+    }
+
+    fn deny(&self, function: &Function, call: &CallRecord<'_>, decision: &Decision) -> Result<Option<Value>, Ended> {
+        let message = denial_message(&function.id, decision);
+        tracing::debug!(agent = self.journal.subject().agent, function = %function.id, "{message}");
+        match denied_value(function.signature.result.as_ref(), &message) {
+            Some(value) => {
+                self.journal.outcome(call, None, &CallEnd::Denied(&value))?;
+                Ok(Some(value))
+            }
+            None => {
+                let ended = Ended::Denied(message);
+                self.journal.outcome(call, None, &CallEnd::Ended(&ended))?;
+                Err(ended)
+            }
+        }
+    }
+
+    /// wasmtime does not check which store a host resource came from; this does.
+    fn check_owners(function: &FunctionId, provider: &str, args: &[Value]) -> Result<(), Ended> {
+        let mut foreign: Option<&Handle> = None;
+        for arg in args {
+            arg.handles(&mut |handle| {
+                if !Providers::may_pass(function, provider, &handle.provider) {
+                    foreign = Some(handle);
+                }
+            });
+        }
+        match foreign {
+            None => Ok(()),
+            Some(handle) => Err(Ended::Guest(format!(
+                "handle {handle} of provider {} was passed to provider {provider}, which does not own it",
+                handle.provider
+            ))),
+        }
+    }
+
+    fn replayed(&self, function: &Function, recorded: &RecordedCall) -> Result<Option<Value>, Ended> {
+        let bytes = match &recorded.outcome {
+            Recorded::Returned(bytes) | Recorded::Denied(bytes) => bytes,
+            Recorded::Ended(text) => return Err(Ended::from_text(text)),
+            Recorded::Unknown => {
+                return Err(Ended::from_text("interrupted: the host stopped before this call's outcome was recorded"));
+            }
+        };
+        let Some(shape) = &function.signature.result else { return Ok(None) };
+        decode(shape, bytes).map(Some)
+    }
+}
+
+fn decode(shape: &Shape, bytes: &[u8]) -> Result<Value, Ended> {
+    let mut r = Reader::new(bytes);
+    Value::decode(shape, &mut r)
+        .map_err(|error| Ended::Guest(format!("the recorded outcome is not of the imported type: {error}")))
+}
+
+/// Writes get an intent, and so do reads that leave the machine; what stays inside does not need one.
+const fn needs_intent(seen: &Seen) -> bool {
+    matches!(seen.effect, Effect::Write)
+}
+
+fn blame(failure: Failure, provider: &str) -> Ended {
+    match failure {
+        Failure::Ended(ended) => ended,
+        // The mirror only passes on what the guest gave it: its trap is the guest's.
+        Failure::Trap(message) if provider == crate::provider::WASI => Ended::Guest(message),
+        Failure::Trap(message) => Ended::Provider { provider: provider.to_owned(), message },
+    }
+}
+
