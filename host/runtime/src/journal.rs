@@ -265,7 +265,9 @@ impl Journal {
         pushed.map(|_| ())
     }
 
-    fn start(&self) -> Digest {
+    /// Leaf hash of the attempt's start; of zeros in replay.
+    #[must_use]
+    pub fn start(&self) -> Digest {
         self.with(|mode| match mode {
             Mode::Live(live) => live.start,
             Mode::Replaying(_) => Digest::default(),

@@ -1,1 +1,25 @@
-//! stub
+//! The host of Manes: engine, waist, providers, ledgers, routing.
+//!
+//! Architecture invariant: whatever a component can reach, it reaches through [`waist`], and whatever happens is in
+//! the [`ledger`] before anybody is told.
+
+pub mod activation;
+pub mod attempt;
+mod claims;
+pub mod component;
+pub mod deploy;
+pub mod engine;
+pub mod event;
+pub mod guest;
+pub mod host;
+pub mod interpose;
+pub mod journal;
+pub mod keystore;
+pub mod ledger;
+pub mod manifest;
+pub mod provider;
+pub mod router;
+pub mod seams;
+pub mod state;
+pub mod time;
+pub mod waist;

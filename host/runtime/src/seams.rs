@@ -54,7 +54,11 @@ pub struct SystemClock {
 impl SystemClock {
     /// A clock whose monotonic reading begins now.
     #[must_use]
-    #[expect(clippy::disallowed_methods, clippy::new_without_default, reason = "this is the seam; a clock has no default moment")]
+    #[expect(
+        clippy::disallowed_methods,
+        clippy::new_without_default,
+        reason = "this is the seam; a clock has no default moment"
+    )]
     pub fn new() -> Self {
         Self { start: std::time::Instant::now() }
     }

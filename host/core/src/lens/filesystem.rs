@@ -23,8 +23,8 @@ pub(super) fn see(call: &Call<'_>) -> Option<Seen> {
 
 fn descriptor(call: &Call<'_>, method: &str) -> Option<Seen> {
     Some(match method {
-        "read-via-stream" | "read" | "read-directory" | "get-flags" | "get-type" | "stat" | "metadata-hash" | "advise"
-        | "sync" | "sync-data" => itself(call, 0, Effect::Read, Access::Read),
+        "read-via-stream" | "read" | "read-directory" | "get-flags" | "get-type" | "stat" | "metadata-hash"
+        | "advise" | "sync" | "sync-data" => itself(call, 0, Effect::Read, Access::Read),
         // A handle to write with; each write through it is judged on its own.
         "write-via-stream" | "append-via-stream" => itself(call, 0, Effect::Read, Access::Write),
         "write" | "set-size" | "set-times" => itself(call, 0, Effect::Write, Access::Write),
@@ -59,9 +59,7 @@ fn itself(call: &Call<'_>, place: usize, effect: Effect, access: Access) -> Seen
 /// A call on the path at `path` under the descriptor at `place`.
 fn under(call: &Call<'_>, place: usize, path: usize, effect: Effect, access: Access) -> Seen {
     match target(call, place, path) {
-        Ok((directory, path)) => {
-            Seen { effect, facts: Facts::File { directory: directory.to_owned(), path, access } }
-        }
+        Ok((directory, path)) => Seen { effect, facts: Facts::File { directory: directory.to_owned(), path, access } },
         Err(why) => Seen::refused(why),
     }
 }
@@ -113,11 +111,13 @@ fn target<'a>(call: &Call<'a>, place: usize, path: usize) -> Parsed<(&'a str, St
 
 /// Preopens name the directories; every other handle descends from one of them.
 pub(super) fn learn(call: &Call<'_>, outcome: &Value) -> Vec<Lesson> {
-    let file = |access| known(call, 0).map(|(directory, path)| Facts::File {
-        directory: directory.to_owned(),
-        path: path.to_owned(),
-        access,
-    });
+    let file = |access| {
+        known(call, 0).map(|(directory, path)| Facts::File {
+            directory: directory.to_owned(),
+            path: path.to_owned(),
+            access,
+        })
+    };
     let facts = match (call.interface, call.name) {
         ("preopens", "get-directories") => return preopens(outcome),
         ("types", "[method]descriptor.read-via-stream" | "[method]descriptor.read-directory") => {
@@ -193,20 +193,30 @@ mod tests {
     #[test]
     fn a_stream_is_the_file_it_leads_to() {
         let (mut guest, data, _) = guest();
-        let (_, sub) = guest.ok(TYPES, "[method]descriptor.open-at", &open_args(&data, "sub", &["directory"], &["read"]));
-        let (_, opened) = guest.ok(TYPES, "[method]descriptor.open-at", &open_args(&sub, "x.csv", &[], &["read", "write"]));
+        let (_, sub) =
+            guest.ok(TYPES, "[method]descriptor.open-at", &open_args(&data, "sub", &["directory"], &["read"]));
+        let (_, opened) =
+            guest.ok(TYPES, "[method]descriptor.open-at", &open_args(&sub, "x.csv", &[], &["read", "write"]));
         let (seen, input) = guest.ok(TYPES, "[method]descriptor.read-via-stream", &[opened.clone(), Value::U64(0)]);
         assert_eq!(seen, file(Effect::Read, "/data", "sub/x.csv", Access::Read));
         let (seen, output) = guest.ok(TYPES, "[method]descriptor.append-via-stream", &[opened]);
         assert_eq!(seen, file(Effect::Read, "/data", "sub/x.csv", Access::Write));
 
         let bytes = Value::Bytes(vec![1]);
-        let seen = guest.call(STREAMS, "[method]input-stream.blocking-read", &[input.clone(), Value::U64(9)], Some(Value::ok(Some(bytes.clone()))));
+        let seen = guest.call(
+            STREAMS,
+            "[method]input-stream.blocking-read",
+            &[input.clone(), Value::U64(9)],
+            Some(Value::ok(Some(bytes.clone()))),
+        );
         assert_eq!(seen, file(Effect::Read, "/data", "sub/x.csv", Access::Read));
         let seen = guest.call(STREAMS, "[method]output-stream.write", &[output.clone(), bytes], Some(Value::ok(None)));
         assert_eq!(seen, file(Effect::Write, "/data", "sub/x.csv", Access::Write));
         for name in ["check-write", "flush", "blocking-flush", "subscribe"] {
-            assert_eq!(guest.call(STREAMS, &format!("[method]output-stream.{name}"), &[output.clone()], None), Seen::local());
+            assert_eq!(
+                guest.call(STREAMS, &format!("[method]output-stream.{name}"), std::slice::from_ref(&output), None),
+                Seen::local()
+            );
         }
         let seen = guest.call(STREAMS, "[method]output-stream.splice", &[output, input, Value::U64(9)], None);
         assert_eq!(seen.effect, Effect::Write);
@@ -218,7 +228,8 @@ mod tests {
         let (mut guest, data, out) = guest();
         let rename = [data.clone(), text("a"), out.clone(), text("b")];
         let seen = guest.call(TYPES, "[method]descriptor.rename-at", &rename, None);
-        let both = file(Effect::Write, "/data", "a", Access::Write).and(file(Effect::Write, "/out", "b", Access::Write));
+        let both =
+            file(Effect::Write, "/data", "a", Access::Write).and(file(Effect::Write, "/out", "b", Access::Write));
         assert_eq!(seen, both);
         let link = [data, flags(&[]), text("a"), out, text("b")];
         assert_eq!(guest.call(TYPES, "[method]descriptor.link-at", &link, None), both);
@@ -227,9 +238,8 @@ mod tests {
     #[test]
     fn paths_that_escape_are_refused_and_so_are_links_that_would() {
         let (mut guest, data, _) = guest();
-        let mut refused = |name: &str, args: &[Value]| {
-            matches!(guest.call(TYPES, name, args, None).facts, Facts::Refused { .. })
-        };
+        let mut refused =
+            |name: &str, args: &[Value]| matches!(guest.call(TYPES, name, args, None).facts, Facts::Refused { .. });
         for path in ["..", "../x", "a/../../x", "/etc/passwd"] {
             assert!(refused("[method]descriptor.unlink-file-at", &[data.clone(), text(path)]), "{path}");
             assert!(refused("[method]descriptor.open-at", &open_args(&data, path, &[], &["read"])), "{path}");

@@ -45,10 +45,7 @@ pub(super) fn see(call: &Call<'_>) -> Option<Seen> {
     match (call.interface, call.name) {
         ("outgoing-handler", "handle") => Some(send(call)),
         ("incoming-handler", "handle") => Some(Seen::refused("a server's entry point is not an import")),
-        (
-            "types",
-            "[method]future-incoming-response.get" | "[method]future-trailers.get",
-        ) => Some(call.answers(0)),
+        ("types", "[method]future-incoming-response.get" | "[method]future-trailers.get") => Some(call.answers(0)),
         ("types", name) => (is_message(name) || is_fields(name)).then(Seen::local),
         _ => None,
     }
@@ -144,12 +141,10 @@ pub(super) fn learn(call: &Call<'_>, outcome: &Value) -> Vec<Lesson> {
             | "[method]outgoing-request.set-path-with-query",
         ) if is_ok(outcome) => set(call),
         ("types", "[method]outgoing-body.write") => each_handle(outcome, &HandleFacts::Output { to: Facts::Base }),
-        (
-            "types",
-            "[method]future-incoming-response.get"
-            | "[method]incoming-response.consume"
-            | "[static]incoming-body.finish",
-        ) => answer(call).map(|of| each_handle(outcome, &HandleFacts::Response { of })).unwrap_or_default(),
+        ("types", "[static]incoming-body.finish") => finished(call, outcome),
+        ("types", "[method]future-incoming-response.get" | "[method]incoming-response.consume") => {
+            answer(call).map(|of| each_handle(outcome, &HandleFacts::Response { of })).unwrap_or_default()
+        }
         ("types", "[method]incoming-body.stream") => {
             answer(call).map(|from| each_handle(outcome, &HandleFacts::Input { from })).unwrap_or_default()
         }
@@ -159,12 +154,7 @@ pub(super) fn learn(call: &Call<'_>, outcome: &Value) -> Vec<Lesson> {
 
 /// A request whose setters were not called yet.
 fn unset() -> Request {
-    Request {
-        method: method_of("GET"),
-        scheme: scheme_of("https"),
-        authority: authority_parts(""),
-        path: path_of(""),
-    }
+    Request { method: method_of("GET"), scheme: scheme_of("https"), authority: authority_parts(""), path: path_of("") }
 }
 
 /// `handle` takes the request, whatever comes of it.
@@ -172,6 +162,14 @@ fn sent(call: &Call<'_>, outcome: &Value) -> Vec<Lesson> {
     let Seen { facts, .. } = send(call);
     let mut lessons = each_handle(outcome, &HandleFacts::Response { of: facts });
     lessons.extend(call.handle(0).map(|request| (request.clone(), None)));
+    lessons
+}
+
+/// `finish` takes the body and gives its trailers.
+fn finished(call: &Call<'_>, outcome: &Value) -> Vec<Lesson> {
+    let Some(of) = answer(call) else { return Vec::new() };
+    let mut lessons = each_handle(outcome, &HandleFacts::Response { of });
+    lessons.extend(call.handle(0).map(|body| (body.clone(), None)));
     lessons
 }
 
@@ -234,6 +232,7 @@ fn answer(call: &Call<'_>) -> Option<Facts> {
 mod tests {
     use super::*;
     use crate::lens::script::{Guest, handle, some, text};
+    use std::slice::from_ref;
 
     const TYPES: &str = "wasi:http/types";
 
@@ -250,7 +249,10 @@ mod tests {
         let (_, request) = guest.new_handle(TYPES, "[constructor]outgoing-request", &[handle("fields", 900)]);
         for (name, value) in setters {
             let name = format!("[method]outgoing-request.set-{name}");
-            assert_eq!(guest.call(TYPES, &name, &[request.clone(), value.clone()], Some(Value::ok(None))), Seen::local());
+            assert_eq!(
+                guest.call(TYPES, &name, &[request.clone(), value.clone()], Some(Value::ok(None))),
+                Seen::local()
+            );
         }
         request
     }
@@ -330,9 +332,9 @@ mod tests {
         let response = handle("incoming-response", 50);
         let ready = some(Value::ok(Some(Value::ok(Some(response.clone())))));
         assert_eq!(guest.call(TYPES, "[method]future-incoming-response.get", &[future], Some(ready)), read);
-        assert_eq!(guest.call(TYPES, "[method]incoming-response.status", &[response.clone()], None), Seen::local());
+        assert_eq!(guest.call(TYPES, "[method]incoming-response.status", from_ref(&response), None), Seen::local());
         let (_, body) = guest.ok(TYPES, "[method]incoming-response.consume", &[response]);
-        let (_, stream) = guest.ok(TYPES, "[method]incoming-body.stream", &[body.clone()]);
+        let (_, stream) = guest.ok(TYPES, "[method]incoming-body.stream", from_ref(&body));
         let seen = guest.call("wasi:io/streams", "[method]input-stream.blocking-read", &[stream, Value::U64(1)], None);
         assert_eq!(seen, read);
         let (_, trailers) = guest.new_handle(TYPES, "[static]incoming-body.finish", &[body]);
@@ -343,11 +345,14 @@ mod tests {
     fn a_body_is_local_because_handle_covers_it() {
         let mut guest = Guest::default();
         let request = request(&mut guest, &[authority("example.com")]);
-        let (_, body) = guest.ok(TYPES, "[method]outgoing-request.body", &[request.clone()]);
-        let (_, stream) = guest.ok(TYPES, "[method]outgoing-body.write", &[body.clone()]);
+        let (_, body) = guest.ok(TYPES, "[method]outgoing-request.body", from_ref(&request));
+        let (_, stream) = guest.ok(TYPES, "[method]outgoing-body.write", from_ref(&body));
         let write = "[method]output-stream.blocking-write-and-flush";
         assert_eq!(guest.call("wasi:io/streams", write, &[stream, Value::Bytes(vec![1])], None), Seen::local());
-        assert_eq!(guest.call(TYPES, "[static]outgoing-body.finish", &[body, Value::Option(None)], None), Seen::local());
+        assert_eq!(
+            guest.call(TYPES, "[static]outgoing-body.finish", &[body, Value::Option(None)], None),
+            Seen::local()
+        );
     }
 
     #[test]

@@ -40,4 +40,3 @@ pub(super) fn see(call: &Call<'_>) -> Option<Seen> {
         _ => return None,
     })
 }
-

@@ -31,6 +31,8 @@ mod target;
 mod track;
 
 #[cfg(test)]
+mod coverage;
+#[cfg(test)]
 mod script;
 
 pub(crate) use authority::{Host, host_of, port_of};

@@ -62,7 +62,10 @@ mod tests {
             path in prop::collection::vec(prop::sample::select(vec!["a", "b", ".", "..", ""]), 1..8),
         ) {
             let (base, path) = (base.join("/"), path.join("/"));
-            prop_assume!(!path.starts_with('/'));
+            if path.starts_with('/') {
+                prop_assert!(join(&base, &path).is_err());
+                return Ok(());
+            }
             // The oracle walks a depth and refuses the first step below the root.
             let mut depth = base.split('/').filter(|s| !s.is_empty()).count() as i64;
             let mut escaped = false;

@@ -43,10 +43,9 @@ impl Lens {
         self.entry(function, args).unwrap_or_else(|| match place(function) {
             Place::Known { .. } => Seen::refused("this function of a known interface has no entry"),
             Place::Foreign => Seen::refused("this version of the interface is not supported"),
-            Place::Capability => Seen {
-                effect: Effect::Write,
-                facts: Facts::Capability { interface: function.interface.clone() },
-            },
+            Place::Capability => {
+                Seen { effect: Effect::Write, facts: Facts::Capability { interface: function.interface.clone() } }
+            }
         })
     }
 
@@ -161,13 +160,19 @@ fn nothing(_: &Call<'_>, _: &Value) -> Vec<Lesson> {
 mod tests {
     use super::*;
     use crate::lens::script::{handle, id};
+    use std::slice::from_ref;
 
     #[test]
     fn what_nobody_thought_about_is_a_write_that_is_refused_or_needs_a_grant() {
         let lens = Lens::new();
         let seen = |interface: &str, name: &str| lens.see(&FunctionId::new(interface, name), &[]);
         assert_eq!(seen("wasi:io/streams@0.2.3", "brand-new").effect, Effect::Write);
-        for interface in ["wasi:io/streams@0.2.3", "wasi:http/types@0.3.0", "wasi:io/streams@0.2.0-rc-1", "manes:agent/handler@0.1.0"] {
+        for interface in [
+            "wasi:io/streams@0.2.3",
+            "wasi:http/types@0.3.0",
+            "wasi:io/streams@0.2.0-rc-1",
+            "manes:agent/handler@0.1.0",
+        ] {
             assert!(matches!(seen(interface, "brand-new").facts, Facts::Refused { .. }), "{interface}");
         }
         for interface in ["manes:table/table@0.1", "wasi:keyvalue/store@0.2", "odd"] {
@@ -182,10 +187,10 @@ mod tests {
         let mut lens = Lens::new();
         let stdin = handle("wasi:io/streams@0.2/input-stream", 1);
         lens.learn(&id("wasi:cli/stdin", "get-stdin"), &[], Some(&stdin));
-        assert_eq!(lens.see(&id("wasi:io/streams", "[method]input-stream.read"), &[stdin.clone()]), Seen::local());
+        assert_eq!(lens.see(&id("wasi:io/streams", "[method]input-stream.read"), from_ref(&stdin)), Seen::local());
         let drop = id("wasi:io/streams", "[resource-drop]input-stream");
-        assert_eq!(lens.see(&drop, &[stdin.clone()]), Seen::local());
-        lens.learn(&drop, &[stdin.clone()], None);
+        assert_eq!(lens.see(&drop, from_ref(&stdin)), Seen::local());
+        lens.learn(&drop, from_ref(&stdin), None);
         assert_eq!(lens, Lens::new());
         assert_eq!(lens.see(&id("wasi:io/streams", "[method]input-stream.read"), &[stdin]).effect, Effect::Write);
     }

@@ -41,7 +41,9 @@ pub struct CapabilityGrant {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CapabilityGrantError {
     /// It is not `namespace:package/interface`.
-    #[error("{text:?} is no interface; write namespace:package/interface, as in manes:table/table or manes:table/table@0.1")]
+    #[error(
+        "{text:?} is no interface; write namespace:package/interface, as in manes:table/table or manes:table/table@0.1"
+    )]
     Form {
         /// What stands there.
         text: String,
@@ -82,8 +84,17 @@ impl CapabilityGrant {
     /// The least effect that the operator gives a function; [`Effect::Local`] where nothing is said.
     #[must_use]
     pub fn raised(&self, function: &FunctionId) -> Effect {
-        let of = |(name, effect): (&String, &Effect)| names_function(name, &function.name).then_some(*effect);
+        let of = |(name, effect): (&String, &Effect)| {
+            (name == "*" || names_function(name, &function.name)).then_some(*effect)
+        };
         self.effects.iter().filter_map(of).max().unwrap_or(Effect::Local)
+    }
+
+    /// The names in `effects` that mean none of the interface's functions: a slip of the pen that would raise nothing.
+    #[must_use]
+    pub fn misnamed<'a>(&'a self, functions: &[&str]) -> Vec<&'a str> {
+        let means = |name: &str| name == "*" || functions.iter().any(|function| names_function(name, function));
+        self.effects.keys().map(String::as_str).filter(|name| !means(name)).collect()
     }
 }
 
@@ -187,7 +198,11 @@ mod tests {
     #[test]
     fn a_version_narrows_and_its_absence_does_not() {
         let any = grant("manes:table/table");
-        assert!(any.matches("manes:table/table") && any.matches("manes:table/table@0.1") && any.matches("manes:table/table@3"));
+        assert!(
+            any.matches("manes:table/table")
+                && any.matches("manes:table/table@0.1")
+                && any.matches("manes:table/table@3")
+        );
         let one = grant("manes:table/table@0.1.3");
         assert_eq!(one.interface(), "manes:table/table@0.1");
         assert!(one.matches("manes:table/table@0.1") && one.matches("manes:table/table@0.1.9"));
@@ -203,6 +218,21 @@ mod tests {
         let error = "wasi:http/outgoing-handler".parse::<CapabilityGrant>().unwrap_err().to_string();
         assert!(error.contains("http = [\"GET example.com/\"]"), "{error}");
         assert!("wasi:keyvalue/store".parse::<CapabilityGrant>().is_ok());
+    }
+
+    #[test]
+    fn effects_are_raised_by_name_and_slips_are_found() {
+        let text = r#"{"interface":"a:b/c","effects":{"query":"write","rows.next":"read","qury":"write"}}"#;
+        let grant: CapabilityGrant = serde_json::from_str(text).unwrap();
+        let raised = |name| grant.raised(&FunctionId::new("a:b/c", name));
+        assert_eq!(
+            [raised("query"), raised("[method]rows.next"), raised("x")],
+            [Effect::Write, Effect::Read, Effect::Local]
+        );
+        assert_eq!(grant.misnamed(&["query", "[method]rows.next"]), ["qury"]);
+        let all: CapabilityGrant = serde_json::from_str(r#"{"interface":"a:b/c","effects":{"*":"write"}}"#).unwrap();
+        assert_eq!(all.raised(&FunctionId::new("a:b/c", "x")), Effect::Write);
+        assert!(all.misnamed(&[]).is_empty());
     }
 
     #[test]

@@ -95,7 +95,9 @@ impl DirectoryGrant {
     pub fn matches(&self, directory: &str, access: Access) -> bool {
         self.guest == directory
             && match (self.access, access) {
-                (DirectoryAccess::ReadWrite, Access::Read | Access::Write) | (DirectoryAccess::Read, Access::Read) => true,
+                (DirectoryAccess::ReadWrite, Access::Read | Access::Write) | (DirectoryAccess::Read, Access::Read) => {
+                    true
+                }
                 (DirectoryAccess::Read, Access::Write) => false,
             }
     }
@@ -162,6 +164,8 @@ mod tests {
         assert_eq!(serde_json::to_string(&read(text).unwrap()).unwrap(), text);
         assert!(read(r#"{"host":"in","guest":"/data","access":"write"}"#).is_err());
         assert!(read(r#"{"host":"in","guest":"/data","access":"read","mode":1}"#).is_err());
-        assert!(read(r#"{"host":"in","guest":"data","access":"read"}"#).unwrap_err().to_string().contains("as in /data"));
+        assert!(
+            read(r#"{"host":"in","guest":"data","access":"read"}"#).unwrap_err().to_string().contains("as in /data")
+        );
     }
 }

@@ -59,8 +59,8 @@ impl EffectClaims {
         let of = |claim: &&Claim| claim.interface == id || claim.interface == last;
         let own = self.claims.iter().filter(of).filter(|c| names_function(&c.function, &function.name));
         let all = self.claims.iter().filter(of).filter(|c| c.function == "*");
-        let greatest = |claim: Option<Effect>| claim.unwrap_or(Effect::Write);
-        own.map(|c| c.effect).max().map_or_else(|| greatest(all.map(|c| c.effect).max()), |effect| effect)
+        let nearest = own.map(|c| c.effect).max().or_else(|| all.map(|c| c.effect).max());
+        nearest.unwrap_or(Effect::Write)
     }
 }
 
@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn claims_are_read_from_the_components_answer() {
-        let pair = |name: &str, effect: &str| Value::Tuple(vec![Value::String(name.into()), Value::Enum(effect.into())]);
+        let pair =
+            |name: &str, effect: &str| Value::Tuple(vec![Value::String(name.into()), Value::Enum(effect.into())]);
         let answer = Value::List(vec![pair("table.query", "read"), pair("table.odd", "maybe"), Value::Bool(true)]);
         let claims = EffectClaims::from_value(&answer);
         assert_eq!(claims.effect(&FunctionId::new("manes:table/table@0.1.0", "query")), Effect::Read);

@@ -48,10 +48,9 @@ impl Grants {
         };
         match self.publish.iter().enumerate().find(|(_, pattern)| pattern.matches(&topic)) {
             Some((index, pattern)) => Decision::by("publish", index, pattern.as_str()),
-            None => Decision::missing(
-                format!("publishing on {topic}"),
-                format!("publish = [{}]", quoted(topic.as_str())),
-            ),
+            None => {
+                Decision::missing(format!("publishing on {topic}"), format!("publish = [{}]", quoted(topic.as_str())))
+            }
         }
     }
 
@@ -129,10 +128,9 @@ impl Grants {
     fn capability_decision(&self, interface: &str) -> Decision {
         match self.capabilities.iter().enumerate().find(|(_, grant)| grant.matches(interface)) {
             Some((index, grant)) => Decision::by("capabilities", index, grant.interface()),
-            None => Decision::missing(
-                excerpt(interface),
-                format!("capabilities = [{}]", quoted(unversioned(interface))),
-            ),
+            None => {
+                Decision::missing(excerpt(interface), format!("capabilities = [{}]", quoted(unversioned(interface))))
+            }
         }
     }
 }
@@ -176,7 +174,10 @@ mod tests {
                     { "host": "out", "guest": "/out", "access": "read-write" }
                 ],
                 "env": ["HOME"],
-                "capabilities": ["a:b/c@1", { "interface": "manes:table/table", "effects": { "query": "write" }, "on-unknown": "ask" }]
+                "capabilities": [
+                    "a:b/c@1",
+                    { "interface": "manes:table/table", "effects": { "query": "write" }, "on-unknown": "ask" }
+                ]
             }"#,
         )
     }
@@ -209,8 +210,14 @@ mod tests {
         let missing = |facts, line: &str| assert_eq!(denied(&none, facts), ("default".into(), Some(line.into())));
         missing(get("example.com"), r#"http = ["GET example.com/"]"#);
         missing(file("/data", Access::Read), r#"directories = [{ host = "…", guest = "/data", access = "read" }]"#);
-        missing(file("/data", Access::Write), r#"directories = [{ host = "…", guest = "/data", access = "read-write" }]"#);
-        missing(Facts::Capability { interface: "manes:table/table@0.1".into() }, r#"capabilities = ["manes:table/table"]"#);
+        missing(
+            file("/data", Access::Write),
+            r#"directories = [{ host = "…", guest = "/data", access = "read-write" }]"#,
+        );
+        missing(
+            Facts::Capability { interface: "manes:table/table@0.1".into() },
+            r#"capabilities = ["manes:table/table"]"#,
+        );
         let never = |facts| assert_eq!(denied(&none, facts), ("never".into(), None));
         never(Facts::Socket { operation: "tcp".into() });
         never(Facts::Refused { why: "odd" });
@@ -224,7 +231,10 @@ mod tests {
         let rule = |facts| decide(&grants, facts).rule().to_owned();
         assert_eq!(rule(get("example.com")), "http[0] GET example.com/");
         assert_eq!(rule(file("/out", Access::Write)), "directories[1] /out");
-        assert_eq!(rule(Facts::Capability { interface: "manes:table/table@0.1".into() }), "capabilities[1] manes:table/table");
+        assert_eq!(
+            rule(Facts::Capability { interface: "manes:table/table@0.1".into() }),
+            "capabilities[1] manes:table/table"
+        );
         assert_eq!(rule(Facts::Capability { interface: "a:b/c@2".into() }), "default");
         assert_eq!(grants.may_publish("csv.parsed").rule(), "publish[0] csv.*");
     }
@@ -232,7 +242,8 @@ mod tests {
     #[test]
     fn all_of_many_facts_must_be_granted() {
         let grants = full();
-        let both = |one, other| decide(&grants, Facts::Many(vec![file(one, Access::Write), file(other, Access::Write)]));
+        let both =
+            |one, other| decide(&grants, Facts::Many(vec![file(one, Access::Write), file(other, Access::Write)]));
         assert_eq!(both("/out", "/out").rule(), "directories[1] /out");
         assert!(!both("/out", "/data").is_allowed() && !both("/data", "/out").is_allowed());
         let mixed = Facts::Many(vec![file("/data", Access::Read), file("/out", Access::Write)]);

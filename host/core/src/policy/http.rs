@@ -152,9 +152,7 @@ fn hosts_and_port(authority: &str) -> Result<(Hosts, Option<u16>), HttpGrantErro
     let end = authority.rfind(']').map_or_else(|| authority.find(':'), |end| Some(end + 1));
     let (host, port) = authority.split_at(end.unwrap_or(authority.len()));
     let port = match port.strip_prefix(':') {
-        Some(digits) => {
-            Some(port_of(digits).map_err(|why| HttpGrantError::Port { port: digits.to_owned(), why })?)
-        }
+        Some(digits) => Some(port_of(digits).map_err(|why| HttpGrantError::Port { port: digits.to_owned(), why })?),
         None => None,
     };
     Ok((hosts(host)?, port))
@@ -167,7 +165,11 @@ fn hosts(text: &str) -> Result<Hosts, HttpGrantError> {
             return Err(wrong("name the host, or write *.name for all hosts below a name"));
         }
         let host = host_of(text).map_err(wrong)?;
-        return if is_nowhere(&host) { Err(wrong("nothing can be reached at this address")) } else { Ok(Hosts::One(host)) };
+        return if is_nowhere(&host) {
+            Err(wrong("nothing can be reached at this address"))
+        } else {
+            Ok(Hosts::One(host))
+        };
     };
     match host_of(name).map_err(wrong)? {
         Host::Name(name) => Ok(Hosts::Below(name)),

@@ -11,25 +11,25 @@ use manes_core::verify::{ChainVerifier, Violation, key_statement};
 use std::collections::BTreeMap;
 
 /// 2023-11-14T22:13:20Z, one millisecond for each record.
-pub const BASE_NS: u64 = 1_700_000_000_000_000_000;
+pub(crate) const BASE_NS: u64 = 1_700_000_000_000_000_000;
 
 /// The key made of 32 times `byte`.
-pub fn key(byte: u8) -> SigningKey {
+pub(crate) fn key(byte: u8) -> SigningKey {
     SigningKey::from_bytes(&[byte; 32])
 }
 
 /// A ledger under construction.
 #[derive(Clone)]
-pub struct Chain {
-    pub root: SigningKey,
-    pub ledger: LedgerId,
-    pub blocks: Vec<Block>,
-    pub blobs: BTreeMap<Digest, Vec<u8>>,
+pub(crate) struct Chain {
+    pub(crate) root: SigningKey,
+    pub(crate) ledger: LedgerId,
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) blobs: BTreeMap<Digest, Vec<u8>>,
     /// Bodies longer than this become blobs.
-    pub inline_bytes_max: usize,
+    pub(crate) inline_bytes_max: usize,
     /// What the next headers name as the last known head.
-    pub head: TreeHead,
-    pub incarnation: u64,
+    pub(crate) head: TreeHead,
+    pub(crate) incarnation: u64,
     made: u64,
     records: u64,
     tree: Frontier,
@@ -38,12 +38,12 @@ pub struct Chain {
 
 impl Chain {
     /// A ledger whose first block, by key 2, holds its genesis and the enrolment of key 2 by key 1.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with_nonce([0x0f; 16])
     }
 
     /// As [`Chain::new`], another ledger for each nonce.
-    pub fn with_nonce(nonce: [u8; 16]) -> Self {
+    pub(crate) fn with_nonce(nonce: [u8; 16]) -> Self {
         let root = key(1);
         let mut chain = Self {
             root,
@@ -68,23 +68,23 @@ impl Chain {
     }
 
     /// An envelope at the next time.
-    pub fn envelope(&mut self, kind: Kind) -> Envelope {
+    pub(crate) fn envelope(&mut self, kind: Kind) -> Envelope {
         self.made += 1;
         Envelope::new(kind, BASE_NS + self.made * 1_000_000)
     }
 
     /// A salt that depends on how many envelopes were made.
-    pub fn salt(&self) -> Salt {
+    pub(crate) fn salt(&self) -> Salt {
         *Digest::of(format!("salt {}", self.made).as_bytes()).0.first_chunk().expect("a digest is longer")
     }
 
     /// A record with a body.
-    pub fn record(&self, envelope: Envelope, body: Vec<u8>) -> Record {
+    pub(crate) fn record(&self, envelope: Envelope, body: Vec<u8>) -> Record {
         Record::new(envelope, Some((self.salt(), body)), true)
     }
 
     /// A key record: status 0 enrols `host`, 1 revokes it.
-    pub fn key_record(&mut self, host: &SigningKey, status: u64) -> Record {
+    pub(crate) fn key_record(&mut self, host: &SigningKey, status: u64) -> Record {
         let key = keys::public(host);
         let signature = keys::sign(&self.root, keys::KEY, &key_statement(&self.ledger, status, &key));
         let envelope = self.envelope(Kind::Key);
@@ -93,7 +93,7 @@ impl Chain {
     }
 
     /// Seals `records` by `host` as the next block.
-    pub fn push(&mut self, host: &SigningKey, records: Vec<Record>) {
+    pub(crate) fn push(&mut self, host: &SigningKey, records: Vec<Record>) {
         let (number, previous) = *self.hosts.entry(keys::public(host).0).or_default();
         let (ledger, incarnation, first, head) = (self.ledger, self.incarnation, self.records, self.head);
         let link = Link { ledger, incarnation, number, previous, first, head };
@@ -113,23 +113,23 @@ impl Chain {
     }
 
     /// Head of the tree over all blocks.
-    pub fn tree_head(&self) -> TreeHead {
+    pub(crate) fn tree_head(&self) -> TreeHead {
         TreeHead { size: self.tree.size(), root: self.tree.root() }
     }
 
     /// A checkpoint over all blocks, by `host`.
-    pub fn checkpoint(&self, host: &SigningKey) -> String {
+    pub(crate) fn checkpoint(&self, host: &SigningKey) -> String {
         checkpoint::sign(&self.ledger, &self.tree_head(), host)
     }
 
     /// Puts all blocks through the verifier.
-    pub fn verify(&self) -> Result<ChainVerifier, Violation> {
+    pub(crate) fn verify(&self) -> Result<ChainVerifier, Violation> {
         verify(&self.blocks, &self.blobs)
     }
 }
 
 /// Puts `blocks` through the verifier.
-pub fn verify(blocks: &[Block], blobs: &BTreeMap<Digest, Vec<u8>>) -> Result<ChainVerifier, Violation> {
+pub(crate) fn verify(blocks: &[Block], blobs: &BTreeMap<Digest, Vec<u8>>) -> Result<ChainVerifier, Violation> {
     let mut verifier = ChainVerifier::new();
     for block in blocks {
         verifier.push(block, |digest| blobs.get(digest).cloned())?;

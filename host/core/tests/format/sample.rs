@@ -8,14 +8,14 @@ use manes_core::value::{Handle, Origin, Value};
 use serde_json::json;
 
 /// The smallest component: magic, version, layer.
-pub const ARTIFACT: &[u8] = b"\0asm\x0d\0\x01\0";
+pub(crate) const ARTIFACT: &[u8] = b"\0asm\x0d\0\x01\0";
 
 /// The golden ledger and the checkpoint in its folder, which leaves the last block out.
-pub struct Golden {
-    pub chain: Chain,
+pub(crate) struct Golden {
+    pub(crate) chain: Chain,
     /// Blocks in the first segment.
-    pub first_segment: usize,
-    pub checkpoint: String,
+    pub(crate) first_segment: usize,
+    pub(crate) checkpoint: String,
 }
 
 /// One attempt under construction.
@@ -213,7 +213,7 @@ fn unknown(chain: &mut Chain) -> Record {
 }
 
 /// Builds the ledger.
-pub fn golden() -> Golden {
+pub(crate) fn golden() -> Golden {
     let (a, b) = (key(2), key(3));
     let mut chain = Chain::new();
     let adder = deployment(&mut chain, 0);

@@ -51,7 +51,9 @@ async fn send(
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     // Aborted when its handle is dropped, which wasi:http does with the response.
     let driver = wasmtime_wasi::runtime::spawn(connection);
-    let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    // A path of only a query is read as below the root, as policy read it.
+    let path = request.uri().path_and_query().map_or("", http::uri::PathAndQuery::as_str);
+    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
     *request.uri_mut() = path.parse().map_err(|_| Error::HttpRequestUriInvalid)?;
     let first_byte = options.first_byte_timeout.unwrap_or(FIRST_BYTE_TIMEOUT);
     let response = tokio::time::timeout(first_byte, sender.send_request(request)).await;

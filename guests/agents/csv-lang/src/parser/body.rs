@@ -265,7 +265,10 @@ fn best_of(cursor: &mut Cursor) -> Result<Question, String> {
 
 /// "list species, island where …", "rows where …".
 fn rows(cursor: &mut Cursor) -> Result<Question, String> {
-    let take = if cursor.low(0) == "first" {
+    if cursor.low(1) == "first" {
+        cursor.accept("the");
+    }
+    let take = if cursor.low(0) == "first" && words::count(cursor.low(1)).is_some() {
         cursor.skip(1);
         cursor.accept_count().map(|count| Take { count, end: End::First })
     } else {

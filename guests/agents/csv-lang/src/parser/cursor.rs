@@ -31,12 +31,6 @@ impl Cursor {
         self.tokens.get(self.at + ahead).map_or("", |token| token.low.as_str())
     }
 
-    pub(super) fn next(&mut self) -> Option<Token> {
-        let token = self.tokens.get(self.at).cloned();
-        self.at += usize::from(token.is_some());
-        token
-    }
-
     pub(super) const fn skip(&mut self, count: usize) {
         self.at += count;
     }

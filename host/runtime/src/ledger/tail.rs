@@ -1,0 +1,135 @@
+//! The end of the chain on the disk: where the next block goes, and the room for it.
+//!
+//! Invariant: a block is written into space that was preallocated and synced before, by one write, and nothing is ever
+//! written twice. A torn write therefore touches only the bytes after the last durable block of the last segment,
+//! which is what recovery relies on.
+
+use super::disk::{Access, DiskFile, Mode};
+use super::files::{Files, remove_if_there};
+use super::health::is_full;
+use super::index::Place;
+use manes_core::segment::SEGMENT_HEAD;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Bytes of a segment's head.
+pub(super) const HEAD_BYTES: u64 = SEGMENT_HEAD.len() as u64;
+
+/// Why there is no room for a block, or why it is not durable.
+#[derive(Debug)]
+pub(super) enum TailError {
+    /// The disk is full, and nothing was written: the chain on the disk ends where it ended.
+    Full(PathBuf),
+    /// Anything else. What lies after the last durable block is unknown.
+    Failed(PathBuf, io::Error),
+}
+
+/// The last segment, open for writing.
+#[derive(Debug)]
+pub(super) struct Tail {
+    files: Files,
+    number: u32,
+    file: Arc<dyn DiskFile>,
+    /// Where the next frame goes.
+    at: u64,
+    /// Up to where there is room, durably.
+    room: u64,
+    segment_bytes: u64,
+}
+
+impl Tail {
+    /// Begins segment `number`, which does not count yet: a file of that name can only be what a dying process left.
+    pub(super) fn create(files: Files, number: u32, segment_bytes: u64) -> Result<Self, TailError> {
+        let file = begin(&files, number, segment_bytes)?;
+        Ok(Self { files, number, file, at: HEAD_BYTES, room: segment_bytes, segment_bytes })
+    }
+
+    /// Goes on in segment `number` at `at`, after its last whole block. What follows there, torn or preallocated, is
+    /// cut off.
+    pub(super) fn resume(files: Files, number: u32, at: u64, segment_bytes: u64) -> Result<Self, TailError> {
+        if at < HEAD_BYTES {
+            // The head itself was torn: the segment was being created.
+            return Self::create(files, number, segment_bytes);
+        }
+        let path = files.segment(number);
+        let failed = |error| TailError::Failed(path.clone(), error);
+        let file = files.disk.open(&path, Mode::Write).map_err(failed)?;
+        file.truncate(at).map_err(failed)?;
+        file.sync_data().map_err(failed)?;
+        Ok(Self { files, number, file, at, room: at, segment_bytes })
+    }
+
+    /// Makes room for a frame of at most `bytes`; rolls to the next segment if this one is full.
+    pub(super) fn reserve(&mut self, bytes: u64) -> Result<(), TailError> {
+        if self.at + bytes <= self.room {
+            return Ok(());
+        }
+        if self.at > HEAD_BYTES && self.at + bytes > self.segment_bytes {
+            return self.roll(bytes);
+        }
+        // After opening, or for a block that is larger than a segment.
+        let length = self.segment_bytes.max(self.at + bytes);
+        preallocate(&self.files, self.number, self.file.as_ref(), length)?;
+        self.room = length;
+        Ok(())
+    }
+
+    fn roll(&mut self, bytes: u64) -> Result<(), TailError> {
+        let room = self.segment_bytes.max(HEAD_BYTES + bytes);
+        let number = self.number + 1;
+        let next = begin(&self.files, number, room)?;
+        let (old, end) = (std::mem::replace(&mut self.file, next), self.at);
+        (self.number, self.at, self.room) = (number, HEAD_BYTES, room);
+        // Only gives space back: the zeros mean the same whether they are there or not.
+        if let Err(error) = old.truncate(end) {
+            tracing::warn!(segment = number - 1, %error, "the unused end of a full segment stays allocated");
+        }
+        Ok(())
+    }
+
+    /// Writes a block's frame and makes it durable. There must be room for it.
+    pub(super) fn write(&mut self, frame: &[u8], first: u64) -> Result<Place, TailError> {
+        let failed = |error| TailError::Failed(self.files.segment(self.number), error);
+        let length = u32::try_from(frame.len()).map_err(|error| failed(io::Error::other(error)))?;
+        self.file.write_at(self.at, frame).map_err(failed)?;
+        self.file.sync_data().map_err(failed)?;
+        let place = Place { first, segment: self.number, length, offset: self.at };
+        self.at += frame.len() as u64;
+        Ok(place)
+    }
+
+    /// Gives back the preallocated space.
+    pub(super) fn finish(&mut self) -> Result<(), TailError> {
+        let failed = |error| TailError::Failed(self.files.segment(self.number), error);
+        self.room = self.at;
+        self.file.truncate(self.at).map_err(failed)?;
+        self.file.sync_data().map_err(failed)
+    }
+}
+
+/// Creates a segment with room up to `length`, durable with its name before the first block goes into it.
+fn begin(files: &Files, number: u32, length: u64) -> Result<Arc<dyn DiskFile>, TailError> {
+    let path = files.segment(number);
+    let failed = |error| TailError::Failed(path.clone(), error);
+    remove_if_there(files.disk.as_ref(), &path).map_err(failed)?;
+    let file = files.disk.create(&path, Access::Shared).map_err(failed)?;
+    if let Err(error) = preallocate(files, number, file.as_ref(), length) {
+        // An empty last segment means nothing, so it may stay if it cannot be removed.
+        let _ = files.disk.remove(&path);
+        return Err(error);
+    }
+    file.write_at(0, &SEGMENT_HEAD).map_err(failed)?;
+    file.sync_data().map_err(failed)?;
+    files.disk.sync_dir(&files.segments()).map_err(failed)?;
+    Ok(file)
+}
+
+fn preallocate(files: &Files, number: u32, file: &dyn DiskFile, length: u64) -> Result<(), TailError> {
+    let path = files.segment(number);
+    match file.preallocate(length) {
+        Ok(()) => file.sync_data().map_err(|error| TailError::Failed(path, error)),
+        Err(error) if is_full(&error) => Err(TailError::Full(path)),
+        Err(error) => Err(TailError::Failed(path, error)),
+    }
+}

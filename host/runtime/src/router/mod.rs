@@ -1,0 +1,10 @@
+//! Routing: which agents take an event, in what order, and when a flow has ended.
+//!
+//! One task owns all of it. It reads the ledger in order and derives everything from what it reads, so that a host
+//! that starts again knows what the last one knew. Its queues hold positions in the ledger, never content.
+
+mod state;
+mod task;
+
+pub use state::AgentView;
+pub use task::{Command, Handle, RouterError, start};

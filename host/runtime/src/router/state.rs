@@ -1,0 +1,291 @@
+//! What the router knows, derived from the ledger alone: no clock, no task, no I/O.
+
+use crate::deploy::{DeploymentBody, IN_FORCE, REMOVED, WAITING};
+use crate::ledger::Entry;
+use manes_core::ids::{ActivationId, Digest, EventKey, FlowId, LedgerId};
+use manes_core::limits::HOPS_MAX;
+use manes_core::record::Kind;
+use manes_core::topic::{Pattern, Topic};
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+/// An agent, as far as routing goes.
+#[derive(Debug, Clone)]
+pub struct Agent {
+    /// Topics that it takes.
+    pub subscribe: Vec<Pattern>,
+    /// Leaf hash of its deployment; `None` while it waits for a capability.
+    pub deployment: Option<Digest>,
+    /// Attempts at a time.
+    pub concurrency: u32,
+    /// Positions of events that it has yet to handle.
+    pub queue: VecDeque<u64>,
+    /// Attempts under way.
+    pub running: u32,
+}
+
+/// An agent as a command shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct AgentView {
+    /// Its name.
+    pub name: String,
+    /// `ready` or `waiting`.
+    pub state: &'static str,
+    /// Topics that it takes.
+    pub subscribe: Vec<String>,
+    /// Events queued.
+    pub queued: usize,
+    /// Attempts under way.
+    pub running: u32,
+}
+
+/// What the router has to do about an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Nobody takes this event: record that, with the reason.
+    Unrouted {
+        /// The event's entry, for its record.
+        event: Box<Unrouted>,
+        /// Why.
+        rule: String,
+    },
+    /// Not before its time.
+    Delay {
+        /// Position of the event.
+        index: u64,
+        /// The time, nanoseconds since 1970.
+        until_ns: u64,
+    },
+}
+
+/// What an unrouted record says of its event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unrouted {
+    /// Leaf hash of the event.
+    pub leaf: Digest,
+    /// Its flow.
+    pub flow: Option<FlowId>,
+    /// Its key.
+    pub event: Option<EventKey>,
+    /// Its topic.
+    pub topic: String,
+}
+
+/// The routing table, the queues and the flows.
+#[derive(Debug)]
+pub struct State {
+    ledger: LedgerId,
+    results: Vec<Pattern>,
+    /// Agents by name.
+    pub agents: BTreeMap<String, Agent>,
+    /// Work left in each flow that has any: activations queued or running, events delayed or about to be unrouted.
+    pub flows: HashMap<FlowId, u64>,
+    /// Position of the next entry.
+    pub next: u64,
+    /// Events that nobody took and whose record has not come back from the ledger yet.
+    unrouted: HashMap<EventKey, (Unrouted, String)>,
+    /// While the past is read: activations not yet ended, with the event's position and whether they began.
+    past: Option<HashMap<ActivationId, Past>>,
+}
+
+/// An activation met while reading the past.
+#[derive(Debug, Clone)]
+pub struct Past {
+    /// Its agent.
+    pub agent: String,
+    /// Its event.
+    pub index: u64,
+    /// The event's time, if it is delayed.
+    pub not_before_ns: Option<u64>,
+    /// Leaf hash of its start, and its calls so far, if it began.
+    pub start: Option<Digest>,
+    /// Envelope fields for its end.
+    pub envelope: Option<Box<manes_core::record::Envelope>>,
+    /// Calls recorded.
+    pub calls: u64,
+}
+
+impl State {
+    /// A state that has read nothing.
+    #[must_use]
+    pub fn new(ledger: LedgerId, results: Vec<Pattern>) -> Self {
+        let (agents, flows, unrouted) = (BTreeMap::new(), HashMap::new(), HashMap::new());
+        Self { ledger, results, agents, flows, next: 0, unrouted, past: Some(HashMap::new()) }
+    }
+
+    /// Takes the next entry.
+    pub fn apply(&mut self, entry: &Entry) -> Vec<Action> {
+        self.next = entry.index + 1;
+        match entry.envelope.kind() {
+            Kind::Deployment => self.deployment(entry),
+            Kind::Event => return self.event(entry),
+            Kind::Start => self.started(entry),
+            Kind::Outcome => self.outcome(entry),
+            Kind::End => self.ended(entry),
+            Kind::Unrouted => {
+                entry.envelope.event.map(|key| self.unrouted.remove(&key));
+                self.settle(entry.envelope.flow);
+            }
+            Kind::Genesis | Kind::Key | Kind::Intent | Kind::Conflict | Kind::Unknown(_) => {}
+        }
+        Vec::new()
+    }
+
+    fn deployment(&mut self, entry: &Entry) {
+        let Some(name) = &entry.envelope.agent else { return };
+        let status = entry.envelope.status.unwrap_or(IN_FORCE);
+        let body = entry.body.as_deref().and_then(DeploymentBody::decode);
+        let Some(body) = body.filter(|body| body.role == "agent") else { return };
+        if status == REMOVED {
+            // What it had queued stays with its name, for whoever takes the name next.
+            if let Some(agent) = self.agents.get_mut(name) {
+                agent.subscribe.clear();
+                agent.deployment = None;
+            }
+            return;
+        }
+        let agent = self.agents.entry(name.clone()).or_insert_with(|| Agent {
+            subscribe: Vec::new(),
+            deployment: None,
+            concurrency: 1,
+            queue: VecDeque::new(),
+            running: 0,
+        });
+        agent.subscribe = body.subscribe;
+        agent.concurrency = body.concurrency;
+        agent.deployment = (status != WAITING).then_some(entry.leaf);
+    }
+
+    fn event(&mut self, entry: &Entry) -> Vec<Action> {
+        let envelope = &entry.envelope;
+        let (Some(flow), Some(key)) = (envelope.flow, envelope.event) else { return Vec::new() };
+        let topic = envelope.topic.clone().unwrap_or_default();
+        let event = Unrouted { leaf: entry.leaf, flow: Some(flow), event: Some(key), topic: topic.clone() };
+        if envelope.hops.unwrap_or_default() > HOPS_MAX {
+            return self.nobody(flow, key, event, format!("more than {HOPS_MAX} hops"));
+        }
+        let takers = self.takers(&topic);
+        if takers.is_empty() {
+            let is_result = topic.parse::<Topic>().is_ok_and(|t| self.results.iter().any(|p| p.matches(&t)));
+            if is_result {
+                // An answer is done by being there; a flow of nothing else has ended.
+                self.flows.entry(flow).or_default();
+                return Vec::new();
+            }
+            return self.nobody(flow, key, event, "no agent subscribes to it".into());
+        }
+        *self.flows.entry(flow).or_default() += takers.len() as u64;
+        if let Some(past) = &mut self.past {
+            for name in takers {
+                let id = ActivationId::new(&self.ledger, &name, &key, 0);
+                let not_before_ns = envelope.not_before_ns;
+                let work = Past { agent: name, index: entry.index, not_before_ns, start: None, envelope: None, calls: 0 };
+                past.insert(id, work);
+            }
+            return Vec::new();
+        }
+        match envelope.not_before_ns {
+            Some(until_ns) => vec![Action::Delay { index: entry.index, until_ns }],
+            None => {
+                self.enqueue(entry.index, &takers);
+                Vec::new()
+            }
+        }
+    }
+
+    /// The event counts as work of its flow until its record is in the ledger.
+    fn nobody(&mut self, flow: FlowId, key: EventKey, event: Unrouted, rule: String) -> Vec<Action> {
+        *self.flows.entry(flow).or_default() += 1;
+        self.unrouted.insert(key, (event.clone(), rule.clone()));
+        match self.past {
+            Some(_) => Vec::new(),
+            None => vec![Action::Unrouted { event: Box::new(event), rule }],
+        }
+    }
+
+    /// Names of the agents that take `topic`.
+    #[must_use]
+    pub fn takers(&self, topic: &str) -> Vec<String> {
+        let Ok(topic) = topic.parse::<Topic>() else { return Vec::new() };
+        let takes = |agent: &Agent| agent.subscribe.iter().any(|pattern| pattern.matches(&topic));
+        self.agents.iter().filter(|(_, agent)| takes(agent)).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Queues the event at `index` for `names`.
+    pub fn enqueue(&mut self, index: u64, names: &[String]) {
+        for name in names {
+            if let Some(agent) = self.agents.get_mut(name) {
+                agent.queue.push_back(index);
+            }
+        }
+    }
+
+    fn started(&mut self, entry: &Entry) {
+        let work = entry.envelope.activation.and_then(|id| self.past.as_mut()?.get_mut(&id));
+        if let Some(work) = work {
+            work.start = Some(entry.leaf);
+            work.envelope = Some(Box::new(entry.envelope.clone()));
+        }
+    }
+
+    fn outcome(&mut self, entry: &Entry) {
+        let work = entry.envelope.activation.and_then(|id| self.past.as_mut()?.get_mut(&id));
+        if let Some(work) = work {
+            work.calls += 1;
+        }
+    }
+
+    fn ended(&mut self, entry: &Entry) {
+        if let (Some(past), Some(id)) = (&mut self.past, entry.envelope.activation) {
+            past.remove(&id);
+        }
+        self.settle(entry.envelope.flow);
+    }
+
+    fn settle(&mut self, flow: Option<FlowId>) {
+        if let Some(left) = flow.and_then(|flow| self.flows.get_mut(&flow)) {
+            *left = left.saturating_sub(1);
+        }
+    }
+
+    /// The past has been read: what had not begun is queued or delayed, what nobody took is to be recorded, and what
+    /// had begun is returned, to be closed.
+    pub fn begin(&mut self) -> (Vec<Past>, Vec<Action>) {
+        let past = self.past.take().unwrap_or_default();
+        let (mut begun, mut waiting): (Vec<Past>, Vec<Past>) = past.into_values().partition(|work| work.start.is_some());
+        begun.sort_by_key(|work| work.index);
+        waiting.sort_by_key(|work| work.index);
+        let unrouted = self.unrouted.values().cloned();
+        let mut actions: Vec<Action> =
+            unrouted.map(|(event, rule)| Action::Unrouted { event: Box::new(event), rule }).collect();
+        for work in waiting {
+            match work.not_before_ns {
+                Some(until_ns) => actions.push(Action::Delay { index: work.index, until_ns }),
+                None => self.enqueue(work.index, std::slice::from_ref(&work.agent)),
+            }
+        }
+        (begun, actions)
+    }
+
+    /// Flows in which nothing is left; they are forgotten.
+    pub fn take_ended(&mut self) -> Vec<FlowId> {
+        let ended: Vec<FlowId> = self.flows.iter().filter(|(_, left)| **left == 0).map(|(flow, _)| *flow).collect();
+        for flow in &ended {
+            self.flows.remove(flow);
+        }
+        ended
+    }
+
+    /// The agents, for people.
+    #[must_use]
+    pub fn view(&self) -> Vec<AgentView> {
+        let view = |(name, agent): (&String, &Agent)| AgentView {
+            name: name.clone(),
+            state: if agent.deployment.is_some() { "ready" } else { "waiting" },
+            subscribe: agent.subscribe.iter().map(|p| p.as_str().to_owned()).collect(),
+            queued: agent.queue.len(),
+            running: agent.running,
+        };
+        self.agents.iter().map(view).collect()
+    }
+}

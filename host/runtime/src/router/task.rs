@@ -1,0 +1,298 @@
+//! The router's task: reads entries as they become durable, dispatches, and answers who waits for a flow.
+
+use super::state::{Action, AgentView, Past, State, Unrouted};
+use crate::activation::{self, Context};
+use crate::deploy::Deployment;
+use crate::ledger::LedgerError;
+use manes_core::ids::{Digest, FlowId};
+use manes_core::record::{EndStatus, Envelope, Kind, Record};
+use manes_core::topic::Pattern;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+/// Entries read at a time.
+const READ_WINDOW: usize = 1024;
+/// Attempts under way on this host: each holds an instance for the agent and one for each provider.
+const ATTEMPTS_MAX: u32 = 32;
+/// Commands that may wait.
+const COMMANDS: usize = 256;
+
+/// What others ask of the router. Closed: this is all that can happen.
+#[derive(Debug)]
+pub enum Command {
+    /// A deployment whose record is about to be appended: its code, by the record's leaf hash.
+    Prepare(Arc<Deployment>),
+    /// Answers when nothing of the flow is left, at the earliest after the entry at `after` was routed.
+    AwaitFlow {
+        /// The flow.
+        flow: FlowId,
+        /// Position of its root event.
+        after: u64,
+        /// Where the answer goes.
+        reply: oneshot::Sender<()>,
+    },
+    /// Lists the agents.
+    Agents(oneshot::Sender<Vec<AgentView>>),
+    /// How many events are queued.
+    Queued(oneshot::Sender<u64>),
+    /// Ends after the attempts under way.
+    Stop,
+}
+
+/// Why the router ended.
+#[derive(Debug, Clone, Error)]
+pub enum RouterError {
+    /// The ledger takes no more or cannot be read.
+    #[error("the ledger failed: {0}")]
+    Ledger(#[from] LedgerError),
+    /// An attempt could not be committed.
+    #[error("an attempt could not be committed: {0}")]
+    Commit(String),
+}
+
+/// Where commands go, and what the router ends with.
+#[derive(Debug)]
+pub struct Handle {
+    /// Commands.
+    pub commands: mpsc::Sender<Command>,
+    /// The task.
+    pub task: JoinHandle<Result<(), RouterError>>,
+}
+
+struct Router {
+    context: Context,
+    state: State,
+    prepared: HashMap<Digest, Arc<Deployment>>,
+    waiters: Vec<(FlowId, u64, oneshot::Sender<()>)>,
+    delayed: BinaryHeap<Reverse<(u64, u64)>>,
+    done: mpsc::UnboundedSender<(String, Result<EndStatus, String>)>,
+    running: u32,
+    stopping: bool,
+}
+
+/// Reads the past, closes what the last host left open, and starts routing.
+///
+/// # Errors
+/// A ledger that cannot be read or appended to.
+pub async fn start(context: Context, results: Vec<Pattern>) -> Result<Handle, RouterError> {
+    let durable = context.ledger.durable();
+    let state = State::new(context.ledger.id(), results);
+    // Bounded by ATTEMPTS_MAX: each attempt under way sends exactly one message.
+    let (done, finished) = mpsc::unbounded_channel();
+    let mut router = Router {
+        context,
+        state,
+        prepared: HashMap::new(),
+        waiters: Vec::new(),
+        delayed: BinaryHeap::new(),
+        done,
+        running: 0,
+        stopping: false,
+    };
+    router.read_past().await?;
+    let (commands, inbox) = mpsc::channel(COMMANDS);
+    let task = tokio::spawn(router.run(durable, inbox, finished));
+    Ok(Handle { commands, task })
+}
+
+impl Router {
+    async fn read_past(&mut self) -> Result<(), RouterError> {
+        self.read()?;
+        let (interrupted, actions) = self.state.begin();
+        for work in interrupted {
+            tracing::warn!(agent = work.agent, "an attempt was cut off when the host stopped; it is closed as interrupted");
+            self.context.ledger.append(vec![interrupted_end(&self.context, &work)]).await?;
+        }
+        self.act(actions);
+        Ok(())
+    }
+
+    fn act(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Unrouted { event, rule } => self.record_unrouted(&event, &rule),
+                Action::Delay { index, until_ns } => self.delayed.push(Reverse((until_ns, index))),
+            }
+        }
+    }
+
+    fn read(&mut self) -> Result<Vec<Action>, RouterError> {
+        let mut actions = Vec::new();
+        loop {
+            let entries = self.context.ledger.read(self.state.next, READ_WINDOW)?;
+            if entries.is_empty() {
+                return Ok(actions);
+            }
+            for entry in &entries {
+                actions.extend(self.state.apply(entry));
+            }
+        }
+    }
+
+    async fn run(
+        mut self,
+        mut durable: watch::Receiver<u64>,
+        mut inbox: mpsc::Receiver<Command>,
+        mut finished: mpsc::UnboundedReceiver<(String, Result<EndStatus, String>)>,
+    ) -> Result<(), RouterError> {
+        loop {
+            self.advance()?;
+            if self.stopping && self.running == 0 {
+                return Ok(());
+            }
+            let timer = self.until_next();
+            tokio::select! {
+                changed = durable.changed() => {
+                    if changed.is_err() {
+                        return Err(LedgerError::Closed.into());
+                    }
+                }
+                command = inbox.recv() => match command {
+                    Some(command) => self.command(command),
+                    None => self.stopping = true,
+                },
+                Some((agent, result)) = finished.recv() => {
+                    self.running -= 1;
+                    if let Some(agent) = self.state.agents.get_mut(&agent) {
+                        agent.running -= 1;
+                    }
+                    result.map_err(RouterError::Commit)?;
+                }
+                () = tokio::time::sleep(timer) => {}
+            }
+        }
+    }
+
+    /// Reads what is new, routes it, dispatches what can run, and answers whose flow has ended.
+    fn advance(&mut self) -> Result<(), RouterError> {
+        let actions = self.read()?;
+        self.act(actions);
+        self.wake()?;
+        self.dispatch()?;
+        self.state.take_ended();
+        let (flows, next) = (&self.state.flows, self.state.next);
+        let ended = |flow: &FlowId, after: u64| next > after && !flows.contains_key(flow);
+        for (flow, after, reply) in std::mem::take(&mut self.waiters) {
+            if ended(&flow, after) {
+                // Whoever asked may have gone; that is their business.
+                let _ = reply.send(());
+            } else {
+                self.waiters.push((flow, after, reply));
+            }
+        }
+        Ok(())
+    }
+
+    fn until_next(&self) -> Duration {
+        let now = self.context.seams.clock.now_ns();
+        match self.delayed.peek() {
+            Some(Reverse((until, _))) => Duration::from_nanos(until.saturating_sub(now)).min(Duration::from_secs(60)),
+            None => Duration::from_secs(60),
+        }
+    }
+
+    /// Queues delayed events whose time has come.
+    fn wake(&mut self) -> Result<(), RouterError> {
+        let now = self.context.seams.clock.now_ns();
+        while let Some(Reverse((until, index))) = self.delayed.peek().copied() {
+            if until > now {
+                break;
+            }
+            self.delayed.pop();
+            if let Some(entry) = self.context.ledger.read(index, 1)?.first() {
+                let names = self.state.takers(entry.envelope.topic.as_deref().unwrap_or_default());
+                self.state.enqueue(index, &names);
+            }
+        }
+        Ok(())
+    }
+
+    fn dispatch(&mut self) -> Result<(), RouterError> {
+        if self.stopping {
+            return Ok(());
+        }
+        let mut start = Vec::new();
+        for (name, agent) in &mut self.state.agents {
+            let Some(deployment) = agent.deployment.and_then(|leaf| self.prepared.get(&leaf)) else { continue };
+            while agent.running < agent.concurrency && self.running < ATTEMPTS_MAX {
+                let Some(index) = agent.queue.pop_front() else { break };
+                agent.running += 1;
+                self.running += 1;
+                start.push((name.clone(), deployment.clone(), index));
+            }
+        }
+        for (name, deployment, index) in start {
+            let entry = self.context.ledger.read(index, 1)?.into_iter().next();
+            let (context, done) = (self.context.clone(), self.done.clone());
+            tokio::spawn(async move {
+                let result = match entry {
+                    Some(entry) => activation::execute(&context, &deployment, &entry).await,
+                    None => Err(format!("the event at {index} is gone")),
+                };
+                // The router is gone only when the host is.
+                let _ = done.send((name, result));
+            });
+        }
+        Ok(())
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Prepare(deployment) => drop(self.prepared.insert(deployment.leaf, deployment)),
+            Command::AwaitFlow { flow, after, reply } => self.waiters.push((flow, after, reply)),
+            // Whoever asked may have gone; that is their business.
+            Command::Agents(reply) => drop(reply.send(self.state.view())),
+            Command::Queued(reply) => {
+                let queued: usize = self.state.agents.values().map(|agent| agent.queue.len()).sum();
+                drop(reply.send(queued as u64));
+            }
+            Command::Stop => self.stopping = true,
+        }
+    }
+
+    fn record_unrouted(&self, event: &Unrouted, rule: &str) {
+        let envelope = Envelope {
+            cause: Some(event.leaf),
+            flow: event.flow,
+            event: event.event,
+            topic: Some(event.topic.clone()),
+            rule: Some(rule.to_owned()),
+            ..Envelope::new(Kind::Unrouted, self.context.seams.clock.now_ns())
+        };
+        tracing::warn!(topic = event.topic, "an event is unrouted: {rule}");
+        let append = self.context.ledger.append(vec![Record::new(envelope, None, true)]);
+        // Submitted by the call; the entry comes back through `read` when it is durable.
+        drop(append);
+    }
+}
+
+fn interrupted_end(context: &Context, work: &Past) -> Record {
+    let start = work.envelope.as_deref().cloned().unwrap_or_default();
+    let envelope = Envelope {
+        cause: work.start,
+        flow: start.flow,
+        event: start.event,
+        agent: start.agent,
+        activation: start.activation,
+        attempt: start.attempt,
+        calls: Some(work.calls),
+        drafts: Some(0),
+        fuel: Some(0),
+        status: Some(EndStatus::Interrupted.number()),
+        ..Envelope::new(Kind::End, context.seams.clock.now_ns())
+    };
+    let run = crate::attempt::Run {
+        status: EndStatus::Interrupted,
+        message: "the host stopped before this attempt ended".into(),
+        emitted: Vec::new(),
+        fuel: 0,
+        stderr: String::new(),
+        ended: None,
+    };
+    Record::new(envelope, Some((context.seams.salt(), run.body())), true)
+}

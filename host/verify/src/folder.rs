@@ -1,0 +1,161 @@
+//! What may lie in a ledger folder, and reading it without following a link out of it.
+
+use crate::finding::{Finding, Problem};
+use manes_core::ids::{Digest, sha256};
+use std::collections::BTreeSet;
+use std::fs::{self, File, FileType};
+use std::io::Read as _;
+use std::path::Path;
+
+/// Segments are preallocated far below this; a larger one is not read into memory.
+pub(crate) const SEGMENT_BYTES_MAX: u64 = 1 << 30;
+/// A body is at most one call's payload (4 MiB) and some; a component may be larger. Far above both.
+pub(crate) const BLOB_BYTES_MAX: u64 = 1 << 30;
+/// A checkpoint is some 300 bytes.
+pub(crate) const CHECKPOINT_BYTES_MAX: u64 = 64 << 10;
+
+/// The files of a ledger folder, by name only.
+#[derive(Debug, Default)]
+pub(crate) struct Layout {
+    /// Number of segments; they are numbered from 0.
+    pub(crate) segments: u64,
+    pub(crate) blobs: BTreeSet<Digest>,
+    pub(crate) artifacts: BTreeSet<Digest>,
+}
+
+/// Path of a segment.
+pub(crate) fn segment(number: u64) -> String {
+    format!("segments/{number:08}.seg")
+}
+
+/// Path of a blob.
+pub(crate) fn blob(digest: &Digest) -> String {
+    let name = digest.to_string();
+    format!("blobs/{}/{name}", name.get(..2).unwrap_or_default())
+}
+
+/// Path of an artifact.
+pub(crate) fn artifact(digest: &Digest) -> String {
+    format!("artifacts/{digest}")
+}
+
+impl Layout {
+    /// Lists the folder, and refuses what does not belong there.
+    pub(crate) fn read(root: &Path) -> Result<Self, Finding> {
+        let mut layout = Self::default();
+        for (name, kind) in entries(root, "")? {
+            match name.as_str() {
+                "segments" => layout.segments = segments(root, kind)?,
+                "blobs" => layout.blobs = blobs(root, kind)?,
+                "artifacts" => layout.artifacts = digests(root, "artifacts", kind)?,
+                "checkpoint" => plain(&name, kind, false)?,
+                "LOCK" => empty(root, kind)?,
+                _ => return Err(Finding::of(name, Problem::Unexpected)),
+            }
+        }
+        if layout.segments == 0 { Err(Finding::of(segment(0), Problem::Missing)) } else { Ok(layout) }
+    }
+}
+
+/// Names in a folder, sorted, with their types; links are not followed.
+fn entries(root: &Path, folder: &str) -> Result<Vec<(String, FileType)>, Finding> {
+    let io = |error: std::io::Error| Finding::io(folder, &error);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(root.join(folder)).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        found.push((name, entry.file_type().map_err(io)?));
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(found)
+}
+
+fn plain(path: &str, kind: FileType, folder: bool) -> Result<(), Finding> {
+    let expected = if folder { "folder" } else { "file" };
+    let right = if folder { kind.is_dir() } else { kind.is_file() };
+    if right { Ok(()) } else { Err(Finding::of(path, Problem::NotPlain { expected })) }
+}
+
+fn empty(root: &Path, kind: FileType) -> Result<(), Finding> {
+    plain("LOCK", kind, false)?;
+    match fs::symlink_metadata(root.join("LOCK")).map_err(|error| Finding::io("LOCK", &error))?.len() {
+        0 => Ok(()),
+        bytes => Err(Finding::of("LOCK", Problem::NotEmpty { bytes })),
+    }
+}
+
+fn segments(root: &Path, kind: FileType) -> Result<u64, Finding> {
+    plain("segments", kind, true)?;
+    let mut next = 0;
+    for (name, kind) in entries(root, "segments")? {
+        let path = format!("segments/{name}");
+        let number = name.strip_suffix(".seg").filter(|digits| digits.len() == 8).and_then(|digits| digits.parse::<u64>().ok());
+        let Some(number) = number.filter(|number| segment(*number) == path) else {
+            return Err(Finding::of(path, Problem::Unexpected));
+        };
+        plain(&path, kind, false)?;
+        // Sorted names of equal length are sorted numbers.
+        if number != next {
+            return Err(Finding::of(segment(next), Problem::Missing));
+        }
+        next += 1;
+    }
+    Ok(next)
+}
+
+fn blobs(root: &Path, kind: FileType) -> Result<BTreeSet<Digest>, Finding> {
+    plain("blobs", kind, true)?;
+    let mut all = BTreeSet::new();
+    for (name, kind) in entries(root, "blobs")? {
+        let folder = format!("blobs/{name}");
+        plain(&folder, kind, true)?;
+        let shard = digests(root, &folder, kind)?;
+        if name.len() != 2 {
+            return Err(Finding::of(folder, Problem::Unexpected));
+        }
+        if let Some(digest) = shard.iter().find(|digest| !digest.to_string().starts_with(&name)) {
+            return Err(Finding::of(format!("{folder}/{digest}"), Problem::Unexpected));
+        }
+        all.extend(shard);
+    }
+    Ok(all)
+}
+
+/// A folder of files that are named after their digest.
+fn digests(root: &Path, folder: &str, kind: FileType) -> Result<BTreeSet<Digest>, Finding> {
+    plain(folder, kind, true)?;
+    let mut all = BTreeSet::new();
+    for (name, kind) in entries(root, folder)? {
+        let path = format!("{folder}/{name}");
+        // Upper-case hex would be a second name for one digest.
+        let Some(digest) = name.parse::<Digest>().ok().filter(|digest| digest.to_string() == name) else {
+            return Err(Finding::of(path, Problem::Unexpected));
+        };
+        plain(&path, kind, false)?;
+        all.insert(digest);
+    }
+    Ok(all)
+}
+
+/// A plain file's content, if it is not larger than `bytes_max`.
+pub(crate) fn read(root: &Path, path: &str, bytes_max: u64) -> Result<Vec<u8>, Finding> {
+    let io = |error: std::io::Error| Finding::io(path, &error);
+    let full = root.join(path);
+    plain(path, fs::symlink_metadata(&full).map_err(io)?.file_type(), false)?;
+    let mut file = File::open(full).map_err(io)?;
+    let bytes = file.metadata().map_err(io)?.len();
+    if bytes > bytes_max {
+        return Err(Finding::of(path, Problem::TooLarge { bytes, bytes_max }));
+    }
+    let mut content = Vec::with_capacity(usize::try_from(bytes).unwrap_or_default());
+    // A file that grows while it is read stays bounded.
+    file.by_ref().take(bytes_max).read_to_end(&mut content).map_err(io)?;
+    Ok(content)
+}
+
+/// The content of a file that is named after its digest.
+pub(crate) fn read_named(root: &Path, path: &str, digest: &Digest) -> Result<Vec<u8>, Finding> {
+    let content = read(root, path, BLOB_BYTES_MAX)?;
+    let found = Digest(sha256(&content));
+    if found == *digest { Ok(content) } else { Err(Finding::of(path, Problem::Digest { found })) }
+}
