@@ -1,2 +1,65 @@
-//! stub
-fn main() {}
+//! `manes`: runs agents that nobody has to trust.
+//!
+//! Only results go to standard output, everything else to standard error. Exit codes are in [`exit`] and in `--help`.
+
+mod args;
+mod commands;
+mod control;
+mod exit;
+mod open;
+mod paths;
+mod render;
+mod session;
+
+use args::{Cli, Command};
+use clap::Parser as _;
+use exit::Exit;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log(cli.global.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("manes: failed to start: {error}");
+            return Exit::Failed.into();
+        }
+    };
+    match runtime.block_on(dispatch(cli)) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("manes: {}", render::error(&error));
+            exit::of(&error).into()
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
+    let global = &cli.global;
+    match cli.command {
+        Command::Run(args) => commands::run::run(global, args).await,
+        Command::Up(args) => commands::up::up(global, args).await,
+        Command::Load(args) => commands::load::load(global, args).await,
+        Command::Flow(args) => commands::flow::flow(global, &args),
+        Command::Flows(args) => commands::flows::flows(global, &args),
+        Command::Log(args) => commands::log::log(global, &args),
+        Command::Verify(args) => commands::verify::verify(global, &args),
+        Command::Receipt(args) => commands::receipt::receipt(global, &args),
+        Command::Replay(args) => commands::replay::replay(global, args).await,
+        Command::Completion(args) => Ok(commands::completion::completion(&args)),
+    }
+}
+
+/// Diagnostics go to standard error; `MANES_LOG` takes a filter as `tracing` writes it.
+fn log(verbose: u8) {
+    let default = match verbose {
+        0 => "warn,guest=warn",
+        1 => "info",
+        _ => "debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("MANES_LOG");
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
+}

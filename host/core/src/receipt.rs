@@ -238,7 +238,9 @@ pub enum ReceiptError {
     #[error("the body is not the one that the record commits to")]
     Body,
     /// The checkpoint held outside speaks of a tree of another size, so the two cannot be compared.
-    #[error("the held checkpoint covers {held} blocks, the receipt's {found}: ask for a receipt under the held checkpoint")]
+    #[error(
+        "the held checkpoint covers {held} blocks, the receipt's {found}: ask for a receipt under the held checkpoint"
+    )]
     Size {
         /// Blocks under the held checkpoint.
         held: u64,

@@ -19,7 +19,7 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// A trap, or a call to anything: what a component claims must not depend on where it runs.
-pub async fn ask(loaded: &Arc<Loaded>, context: &Context, name: &str) -> Result<EffectClaims, String> {
+pub(crate) async fn ask(loaded: &Arc<Loaded>, context: &Context, name: &str) -> Result<EffectClaims, String> {
     if !loaded.exports.contains_key(CAPABILITY) {
         return Ok(EffectClaims::default());
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// Bindings of the agent's contract.
 pub mod bindings {
-    #![expect(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated from wit/agent.wit")]
+    #![expect(missing_docs, reason = "generated from wit/agent.wit")]
     wasmtime::component::bindgen!({ path: "../../wit/agent.wit", world: "agent", exports: { default: async } });
 }
 

@@ -7,7 +7,7 @@ use crate::engine::{EngineError, Wasm};
 use crate::event::{Content, Event};
 use crate::ledger::{Ledger, LedgerError};
 use crate::manifest::{AgentSection, CapabilitySection, Manifest};
-use crate::provider::{Capabilities, Capability, Mirror, WasiError};
+use crate::provider::{Capabilities, Capability, Mirror};
 use crate::router::{self, AgentView, Command, RouterError};
 use crate::seams::Seams;
 use manes_core::ids::{Digest, EventKey, FlowId};
@@ -29,8 +29,6 @@ const QUEUED_MAX: u64 = 100_000;
 pub enum HostError {
     #[error(transparent)]
     Engine(#[from] EngineError),
-    #[error(transparent)]
-    Wasi(#[from] WasiError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error(transparent)]
@@ -116,7 +114,7 @@ impl Host {
         seams: Seams,
         manifest: Manifest,
     ) -> Result<Self, HostError> {
-        let mirror = Mirror::new(&wasm)?;
+        let mirror = Mirror::new(&wasm);
         let context = Context { ledger, seams, mirror };
         let registry = Registry::read(&*context.ledger)?;
         let router = router::start(context.clone(), manifest.results.clone()).await?;

@@ -110,7 +110,8 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, Usa
             words.push((argument, literal));
             continue;
         }
-        let (option, value) = argument.split_once('=').map_or((argument.as_str(), None), |(o, v)| (o, Some(v.to_owned())));
+        let (option, value) =
+            argument.split_once('=').map_or((argument.as_str(), None), |(o, v)| (o, Some(v.to_owned())));
         let flag = matches!(option, "--" | "--json" | "--help" | "-h" | "--version" | "-V");
         if flag && value.is_some() {
             return Err(UsageError::NoValue { option: option.to_owned() });

@@ -108,13 +108,18 @@ impl Audit<'_> {
     /// The artifact of each deployment must be there.
     fn deployments(&mut self, block: &Block, checked: &Checked) -> Result<(), Finding> {
         let records = (checked.header.first..).zip(&checked.envelopes).zip(&block.bodies);
-        for ((record, _), body) in records.filter(|((_, envelope), _)| envelope.kind() == Kind::Deployment) {
-            let Some(component) = self.component(body)? else { continue };
-            if !self.layout.artifacts.contains(&component) {
-                let missing = Finding::of(folder::artifact(&component), Problem::Missing);
-                return Err(Finding { record: Some(record), block: self.chain.head().size.checked_sub(1), ..missing });
+        for ((record, envelope), body) in records.filter(|((_, envelope), _)| envelope.kind() == Kind::Deployment) {
+            for component in envelope.component.into_iter().chain(self.component(body)?) {
+                if !self.layout.artifacts.contains(&component) {
+                    let missing = Finding::of(folder::artifact(&component), Problem::Missing);
+                    return Err(Finding {
+                        record: Some(record),
+                        block: self.chain.head().size.checked_sub(1),
+                        ..missing
+                    });
+                }
+                self.named_artifacts.insert(component);
             }
-            self.named_artifacts.insert(component);
         }
         Ok(())
     }
@@ -191,6 +196,7 @@ impl Audit<'_> {
             blobs_unnamed: self.layout.blobs.difference(&self.named_blobs).count() as u64,
             artifacts: self.layout.artifacts.len() as u64,
             artifacts_unnamed: self.layout.artifacts.difference(&self.named_artifacts).count() as u64,
+            leftovers: self.layout.leftovers,
         })
     }
 }

@@ -21,7 +21,12 @@ pub(crate) struct Layout {
     pub(crate) segments: u64,
     pub(crate) blobs: BTreeSet<Digest>,
     pub(crate) artifacts: BTreeSet<Digest>,
+    /// Files that a writer had not yet renamed to their name when it died. Nobody reads them.
+    pub(crate) leftovers: u64,
 }
+
+/// How a file is called until it is whole.
+const UNFINISHED: &str = ".new";
 
 /// Path of a segment.
 pub(crate) fn segment(number: u64) -> String {
@@ -46,14 +51,57 @@ impl Layout {
         for (name, kind) in entries(root, "")? {
             match name.as_str() {
                 "segments" => layout.segments = segments(root, kind)?,
-                "blobs" => layout.blobs = blobs(root, kind)?,
-                "artifacts" => layout.artifacts = digests(root, "artifacts", kind)?,
+                "blobs" => layout.blobs(root, kind)?,
+                "artifacts" => layout.artifacts = layout.digests(root, "artifacts", kind)?,
                 "checkpoint" => plain(&name, kind, false)?,
+                "checkpoint.new" => layout.leftover(&name, kind)?,
                 "LOCK" => empty(root, kind)?,
                 _ => return Err(Finding::of(name, Problem::Unexpected)),
             }
         }
         if layout.segments == 0 { Err(Finding::of(segment(0), Problem::Missing)) } else { Ok(layout) }
+    }
+
+    fn leftover(&mut self, path: &str, kind: FileType) -> Result<(), Finding> {
+        self.leftovers += 1;
+        plain(path, kind, false)
+    }
+
+    fn blobs(&mut self, root: &Path, kind: FileType) -> Result<(), Finding> {
+        plain("blobs", kind, true)?;
+        for (name, kind) in entries(root, "blobs")? {
+            let folder = format!("blobs/{name}");
+            let shard = self.digests(root, &folder, kind)?;
+            if name.len() != 2 || name.bytes().any(|digit| !matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
+                return Err(Finding::of(folder, Problem::Unexpected));
+            }
+            if let Some(digest) = shard.iter().find(|digest| !digest.to_string().starts_with(&name)) {
+                return Err(Finding::of(format!("{folder}/{digest}"), Problem::Unexpected));
+            }
+            self.blobs.extend(shard);
+        }
+        Ok(())
+    }
+
+    /// A folder of files that are named after their digest.
+    fn digests(&mut self, root: &Path, folder: &str, kind: FileType) -> Result<BTreeSet<Digest>, Finding> {
+        plain(folder, kind, true)?;
+        let mut all = BTreeSet::new();
+        for (name, kind) in entries(root, folder)? {
+            let path = format!("{folder}/{name}");
+            let whole = name.strip_suffix(UNFINISHED).unwrap_or(&name);
+            // Upper-case hex would be a second name for one digest.
+            let Some(digest) = whole.parse::<Digest>().ok().filter(|digest| digest.to_string() == whole) else {
+                return Err(Finding::of(path, Problem::Unexpected));
+            };
+            if whole == name {
+                plain(&path, kind, false)?;
+                all.insert(digest);
+            } else {
+                self.leftover(&path, kind)?;
+            }
+        }
+        Ok(all)
     }
 }
 
@@ -89,7 +137,8 @@ fn segments(root: &Path, kind: FileType) -> Result<u64, Finding> {
     let mut next = 0;
     for (name, kind) in entries(root, "segments")? {
         let path = format!("segments/{name}");
-        let number = name.strip_suffix(".seg").filter(|digits| digits.len() == 8).and_then(|digits| digits.parse::<u64>().ok());
+        let number =
+            name.strip_suffix(".seg").filter(|digits| digits.len() == 8).and_then(|digits| digits.parse::<u64>().ok());
         let Some(number) = number.filter(|number| segment(*number) == path) else {
             return Err(Finding::of(path, Problem::Unexpected));
         };
@@ -101,40 +150,6 @@ fn segments(root: &Path, kind: FileType) -> Result<u64, Finding> {
         next += 1;
     }
     Ok(next)
-}
-
-fn blobs(root: &Path, kind: FileType) -> Result<BTreeSet<Digest>, Finding> {
-    plain("blobs", kind, true)?;
-    let mut all = BTreeSet::new();
-    for (name, kind) in entries(root, "blobs")? {
-        let folder = format!("blobs/{name}");
-        plain(&folder, kind, true)?;
-        let shard = digests(root, &folder, kind)?;
-        if name.len() != 2 {
-            return Err(Finding::of(folder, Problem::Unexpected));
-        }
-        if let Some(digest) = shard.iter().find(|digest| !digest.to_string().starts_with(&name)) {
-            return Err(Finding::of(format!("{folder}/{digest}"), Problem::Unexpected));
-        }
-        all.extend(shard);
-    }
-    Ok(all)
-}
-
-/// A folder of files that are named after their digest.
-fn digests(root: &Path, folder: &str, kind: FileType) -> Result<BTreeSet<Digest>, Finding> {
-    plain(folder, kind, true)?;
-    let mut all = BTreeSet::new();
-    for (name, kind) in entries(root, folder)? {
-        let path = format!("{folder}/{name}");
-        // Upper-case hex would be a second name for one digest.
-        let Some(digest) = name.parse::<Digest>().ok().filter(|digest| digest.to_string() == name) else {
-            return Err(Finding::of(path, Problem::Unexpected));
-        };
-        plain(&path, kind, false)?;
-        all.insert(digest);
-    }
-    Ok(all)
 }
 
 /// A plain file's content, if it is not larger than `bytes_max`.

@@ -24,7 +24,9 @@ fn main() -> ExitCode {
     let arguments = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
     let check = match args::parse(arguments) {
         Ok(Command::Help) => return print(HELP, ExitCode::SUCCESS),
-        Ok(Command::Version) => return print(concat!("manes-verify ", env!("CARGO_PKG_VERSION"), "\n"), ExitCode::SUCCESS),
+        Ok(Command::Version) => {
+            return print(concat!("manes-verify ", env!("CARGO_PKG_VERSION"), "\n"), ExitCode::SUCCESS);
+        }
         Ok(Command::Check(check)) => check,
         Err(error) => return complain(&format!("manes-verify: {error}"), USAGE),
     };
@@ -38,7 +40,8 @@ fn main() -> ExitCode {
 }
 
 fn run(check: &Check) -> Verdict {
-    let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()));
+    let read =
+        |path: &Path| std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()));
     let checkpoints: Result<Vec<String>, String> = check.checkpoints.iter().map(|path| read(path)).collect();
     match checkpoints {
         Err(why) => Verdict::Usage(why),
@@ -54,7 +57,9 @@ fn run_receipt(check: &Check, text: &str, checkpoints: &[String]) -> Verdict {
     let tier = if checkpoints.is_empty() { "consistent" } else { "extends" };
     match receipt::check(text, check.ledger.as_ref(), checkpoints) {
         Ok(proven) => Verdict::Yes(receipt::to_text(&proven, tier), receipt::to_json(&proven, tier)),
-        Err(error) => Verdict::No(error.to_string(), json!({ "verified": false, "finding": { "message": error.to_string() } })),
+        Err(error) => {
+            Verdict::No(error.to_string(), json!({ "verified": false, "finding": { "message": error.to_string() } }))
+        }
     }
 }
 

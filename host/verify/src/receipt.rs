@@ -60,12 +60,26 @@ pub fn to_text(proven: &Proven, tier: &str) -> String {
     let mut lines = vec![
         ("ledger", proven.ledger.to_string()),
         ("verified", tier.to_owned()),
-        ("record", format!("{}, {}, in block {} of {}", proven.index, envelope.kind().name(), proven.place, proven.checkpoint.size)),
+        (
+            "record",
+            format!(
+                "{}, {}, in block {} of {}",
+                proven.index,
+                envelope.kind().name(),
+                proven.place,
+                proven.checkpoint.size
+            ),
+        ),
         ("leaf", proven.leaf.to_string()),
         ("host", format!("{} (not revoked, as far as a receipt can say)", proven.header.host)),
         ("time", format!("{} ns since 1970, by that host's clock", envelope.time_ns)),
     ];
-    let named = [("topic", &envelope.topic), ("principal", &envelope.principal), ("agent", &envelope.agent), ("function", &envelope.function)];
+    let named = [
+        ("topic", &envelope.topic),
+        ("principal", &envelope.principal),
+        ("agent", &envelope.agent),
+        ("function", &envelope.function),
+    ];
     lines.extend(named.into_iter().filter_map(|(name, text)| text.clone().map(|text| (name, text))));
     lines.push(("body", body_word(&proven.body).to_owned()));
     if let ProvenBody::Verified(_) = proven.body {

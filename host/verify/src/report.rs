@@ -60,6 +60,8 @@ pub struct Report {
     pub artifacts: u64,
     /// Artifacts that no stored deployment names.
     pub artifacts_unnamed: u64,
+    /// Files `….new` of writes that did not finish. They are not read.
+    pub leftovers: u64,
 }
 
 fn head_json(head: &TreeHead) -> Value {
@@ -88,6 +90,7 @@ impl Report {
             "blobs_unnamed": self.blobs_unnamed,
             "artifacts": self.artifacts,
             "artifacts_unnamed": self.artifacts_unnamed,
+            "leftovers": self.leftovers,
         })
     }
 
@@ -116,6 +119,7 @@ impl fmt::Display for Report {
             ("keys", format!("{} in force", counted(self.hosts.len() as u64, "host key"))),
             ("blobs", format!("{}, {} that no block names", self.blobs, self.blobs_unnamed)),
             ("artifacts", format!("{}, {} that no deployment names", self.artifacts, self.artifacts_unnamed)),
+            ("leftovers", format!("{} of writes that did not finish", counted(self.leftovers, "file"))),
             ("head", format!("{} {}", self.head.size, self.head.root)),
         ];
         lines.iter().try_for_each(|(name, value)| writeln!(f, "{name:<10}{value}"))

@@ -57,7 +57,7 @@ macro_rules! agent {
                 }
             }
 
-            $crate::bindings::agent::export_agent!(Component with_types_in $crate::bindings::agent);
+    $crate::bindings::agent::export_agent!(Component with_types_in $crate::bindings::agent);
         };
     };
 }

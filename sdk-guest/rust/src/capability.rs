@@ -44,7 +44,7 @@ macro_rules! capability {
                 }
             }
 
-            $crate::bindings::provider::export_provider!(Component with_types_in $crate::bindings::provider);
+    $crate::bindings::provider::export_provider!(Component with_types_in $crate::bindings::provider);
         };
     };
 }

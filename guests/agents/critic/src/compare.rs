@@ -74,7 +74,11 @@ fn compare_groups(plan: &Plan, result: &ResultTable, groups: &Groups) -> Option<
             && order(plan, by.len(), before, (key, measured)) == Ordering::Greater
         {
             let critic = json!(format!("{place} before {}", name(before.0)));
-            return Some(Disagreement { place: "order of the result".to_owned(), executor: json!(name(before.0)), critic });
+            return Some(Disagreement {
+                place: "order of the result".to_owned(),
+                executor: json!(name(before.0)),
+                critic,
+            });
         }
         before = Some((key, measured));
     }
@@ -91,7 +95,11 @@ fn compare_groups(plan: &Plan, result: &ResultTable, groups: &Groups) -> Option<
 fn name(key: &Key) -> String {
     match key.as_slice() {
         [] => "all rows".to_owned(),
-        cells => cells.iter().map(|cell| cell.as_deref().unwrap_or(csv_lang::answer::MISSING)).collect::<Vec<_>>().join(" / "),
+        cells => cells
+            .iter()
+            .map(|cell| cell.as_deref().unwrap_or(csv_lang::answer::MISSING))
+            .collect::<Vec<_>>()
+            .join(" / "),
     }
 }
 
@@ -120,7 +128,9 @@ fn order(plan: &Plan, by: usize, left: (&Key, &Vec<Measured>), right: (&Key, &Ve
             let value = |measured: &Vec<Measured>| measured.get(at - by).copied();
             let (Some(left), Some(right)) = (value(left.1), value(right.1)) else { return Ordering::Equal };
             match (left.value, right.value) {
-                (Some(a), Some(b)) if a != b && close(a, b, left.magnitude.max(right.magnitude)) => return Ordering::Equal,
+                (Some(a), Some(b)) if a != b && close(a, b, left.magnitude.max(right.magnitude)) => {
+                    return Ordering::Equal;
+                }
                 (Some(a), Some(b)) => {
                     let ascending = a.partial_cmp(&b).unwrap_or(Ordering::Equal);
                     if key.descending { ascending.reverse() } else { ascending }
@@ -132,6 +142,7 @@ fn order(plan: &Plan, by: usize, left: (&Key, &Vec<Measured>), right: (&Key, &Ve
             return ordering;
         }
     }
-    let by_cells = |(left, right): (&Option<String>, &Option<String>)| by_cell(left.as_deref(), right.as_deref(), false);
+    let by_cells =
+        |(left, right): (&Option<String>, &Option<String>)| by_cell(left.as_deref(), right.as_deref(), false);
     left.0.iter().zip(right.0).map(by_cells).find(|ordering| ordering.is_ne()).unwrap_or_else(|| left.0.cmp(right.0))
 }

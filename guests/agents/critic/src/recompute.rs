@@ -3,13 +3,13 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use csv_lang::plan::{Plan, Shape};
 use csv_lang::payload::Counts;
+use csv_lang::plan::{Plan, Shape};
 use table_client::{Error, Scan};
 
 use crate::cells::{decimal, given};
-pub use crate::tally::Measured;
 use crate::records::{Record, for_each};
+pub use crate::tally::Measured;
 use crate::tally::Tally;
 use crate::tests_of_cells::passes;
 

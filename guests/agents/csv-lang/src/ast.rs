@@ -42,8 +42,7 @@ pub enum Function {
 
 impl Function {
     /// Every function, in the order in which they are documented.
-    pub const ALL: [Self; 7] =
-        [Self::Count, Self::Distinct, Self::Sum, Self::Mean, Self::Min, Self::Max, Self::Median];
+    pub const ALL: [Self; 7] = [Self::Count, Self::Distinct, Self::Sum, Self::Mean, Self::Min, Self::Max, Self::Median];
 
     /// Whether it is about numbers; `count` and `distinct` take any cell.
     #[must_use]

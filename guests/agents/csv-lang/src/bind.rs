@@ -90,7 +90,11 @@ impl Binder<'_> {
         let whole = |name: &Name| {
             !name.quoted && !names::is_column(name, self.header) && is_word_for_rows(&name.text, self.file)
         };
-        if names.is_empty() || names.iter().any(whole) { Ok(self.header.iter().map(|column| column.index).collect()) } else { self.columns(names) }
+        if names.is_empty() || names.iter().any(whole) {
+            Ok(self.header.iter().map(|column| column.index).collect())
+        } else {
+            self.columns(names)
+        }
     }
 
     fn measures(&mut self, asked: &[Asked], groups: &[u32]) -> Result<Vec<Measure>, String> {

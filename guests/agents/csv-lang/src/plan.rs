@@ -103,7 +103,8 @@ impl Plan {
     /// The result's columns.
     #[must_use]
     pub fn header(&self) -> Vec<String> {
-        let name = |index: &u32| self.column(*index).map_or_else(|| format!("column {index}"), |column| column.name.clone());
+        let name =
+            |index: &u32| self.column(*index).map_or_else(|| format!("column {index}"), |column| column.name.clone());
         match &self.shape {
             Shape::Summary { groups, measures } => {
                 groups.iter().map(name).chain(measures.iter().map(|measure| measure.label.clone())).collect()

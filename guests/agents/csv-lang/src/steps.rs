@@ -57,7 +57,10 @@ pub fn decompose(question: &Question) -> Result<Vec<Step>, String> {
     match &question.what {
         What::Measures(measures) => {
             if question.group.is_empty() && (question.take.is_some() || !order.is_empty()) {
-                return Err("without a grouping there is one result row, and nothing to sort or limit: add “by COLUMN”".to_owned());
+                return Err(
+                    "without a grouping there is one result row, and nothing to sort or limit: add “by COLUMN”"
+                        .to_owned(),
+                );
             }
             if !question.group.is_empty() {
                 steps.push(Step::Group { by: question.group.clone() });
@@ -88,12 +91,11 @@ fn order(question: &Question) -> Result<Vec<OrderBy>, String> {
     let Some(take) = question.take else { return Ok(question.order.clone()) };
     match (take.end, question.order.is_empty()) {
         (End::First, _) => Ok(question.order.clone()),
-        (End::Top | End::Bottom, true) => {
-            Ok(vec![OrderBy { key: Key::First, descending: take.end == End::Top }])
+        (End::Top | End::Bottom, true) => Ok(vec![OrderBy { key: Key::First, descending: take.end == End::Top }]),
+        (End::Top | End::Bottom, false) => {
+            Err("“top” and “bottom” bring an order of their own: say either “top N by …” or “sorted by … limit N”"
+                .to_owned())
         }
-        (End::Top | End::Bottom, false) => Err(
-            "“top” and “bottom” bring an order of their own: say either “top N by …” or “sorted by … limit N”".to_owned(),
-        ),
     }
 }
 

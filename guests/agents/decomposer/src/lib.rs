@@ -11,9 +11,10 @@ pub struct Decomposer;
 
 impl Agent for Decomposer {
     type Input = Parsed;
-    const INFO: Info = Info::new("decomposer", env!("CARGO_PKG_VERSION"), "Turns a question's syntax tree into ordered steps")
-        .subscribes(&[topic::PARSED])
-        .publishes(&[topic::DECOMPOSED, topic::REJECTED]);
+    const INFO: Info =
+        Info::new("decomposer", env!("CARGO_PKG_VERSION"), "Turns a question's syntax tree into ordered steps")
+            .subscribes(&[topic::PARSED])
+            .publishes(&[topic::DECOMPOSED, topic::REJECTED]);
 
     fn handle(parsed: Parsed, _event: &Event) -> Handled {
         match steps::decompose(&parsed.ast) {
@@ -48,7 +49,8 @@ mod tests {
         let draft = decompose("top 3 species by mean mass where sex is male");
         assert_eq!(draft.topic, topic::DECOMPOSED);
         let json = testing::json(&draft);
-        let steps: Vec<&str> = json["steps"].as_array().unwrap().iter().map(|step| step["step"].as_str().unwrap()).collect();
+        let steps: Vec<&str> =
+            json["steps"].as_array().unwrap().iter().map(|step| step["step"].as_str().unwrap()).collect();
         assert_eq!(steps, ["filter", "group", "compute", "order", "limit"]);
         assert_eq!(json["attempt"], 1);
     }

@@ -20,10 +20,11 @@ pub struct Executor;
 
 impl Agent for Executor {
     type Input = Approved;
-    const INFO: Info = Info::new("executor", env!("CARGO_PKG_VERSION"), "Runs an approved plan through the table capability")
-        .subscribes(&[topic::APPROVED])
-        .publishes(&[topic::EXECUTED, topic::REJECTED])
-        .needs(&[("manes:table/table", "to run the plan")]);
+    const INFO: Info =
+        Info::new("executor", env!("CARGO_PKG_VERSION"), "Runs an approved plan through the table capability")
+            .subscribes(&[topic::APPROVED])
+            .publishes(&[topic::EXECUTED, topic::REJECTED])
+            .needs(&[("manes:table/table", "to run the plan")]);
 
     fn handle(approved: Approved, _event: &Event) -> Handled {
         execute(&Imported, approved)

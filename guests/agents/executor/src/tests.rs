@@ -50,7 +50,10 @@ fn approved() -> Approved {
 #[test]
 fn rows_come_back_as_json() {
     let outcome = Outcome {
-        rows: vec![vec![wit::Value::Text("a".to_owned()), wit::Value::Number(2.5)], vec![wit::Value::Missing, wit::Value::Number(3.0)]],
+        rows: vec![
+            vec![wit::Value::Text("a".to_owned()), wit::Value::Number(2.5)],
+            vec![wit::Value::Missing, wit::Value::Number(3.0)],
+        ],
         total: 2,
         counts: wit::Counts { read: 9, matched: 5, used: 4 },
         notes: vec!["short".to_owned()],

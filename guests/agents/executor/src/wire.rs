@@ -24,11 +24,7 @@ pub fn plan(plan: &Plan) -> wit::Plan {
     wit::Plan {
         shape,
         filter: plan.filter.iter().map(|all_of| all_of.iter().map(condition).collect()).collect(),
-        order: plan
-            .order
-            .iter()
-            .map(|key| wit::SortKey { output: key.output, descending: key.descending })
-            .collect(),
+        order: plan.order.iter().map(|key| wit::SortKey { output: key.output, descending: key.descending }).collect(),
         limit: plan.limit,
     }
 }

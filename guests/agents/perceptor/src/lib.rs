@@ -11,9 +11,10 @@ pub struct Perceptor;
 
 impl Agent for Perceptor {
     type Input = Asked;
-    const INFO: Info = Info::new("perceptor", env!("CARGO_PKG_VERSION"), "Turns a question in plain words into a syntax tree")
-        .subscribes(&[topic::QUESTION])
-        .publishes(&[topic::PARSED, topic::REJECTED]);
+    const INFO: Info =
+        Info::new("perceptor", env!("CARGO_PKG_VERSION"), "Turns a question in plain words into a syntax tree")
+            .subscribes(&[topic::QUESTION])
+            .publishes(&[topic::PARSED, topic::REJECTED]);
 
     fn handle(asked: Asked, _event: &Event) -> Handled {
         match csv_lang::parse(&asked.question) {

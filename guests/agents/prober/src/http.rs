@@ -30,7 +30,9 @@ fn name(code: &ErrorCode) -> String {
         ErrorCode::ConnectionRefused => "connection-refused".to_owned(),
         ErrorCode::ConnectionTimeout => "connection-timeout".to_owned(),
         ErrorCode::DestinationNotFound => "destination-not-found".to_owned(),
-        ErrorCode::InternalError(reason) => format!("internal-error: {}", reason.as_deref().unwrap_or("no reason given")),
+        ErrorCode::InternalError(reason) => {
+            format!("internal-error: {}", reason.as_deref().unwrap_or("no reason given"))
+        }
         other => format!("{other:?}"),
     }
 }

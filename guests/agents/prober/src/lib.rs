@@ -37,10 +37,11 @@ pub struct Done {
 
 impl Agent for Prober {
     type Input = Requested;
-    const INFO: Info = Info::new("prober", env!("CARGO_PKG_VERSION"), "Tries one outgoing request and reports what came of it")
-        .subscribes(&["probe.requested"])
-        .publishes(&["probe.done"])
-        .needs(&[("wasi:http/outgoing-handler", "to make the request")]);
+    const INFO: Info =
+        Info::new("prober", env!("CARGO_PKG_VERSION"), "Tries one outgoing request and reports what came of it")
+            .subscribes(&["probe.requested"])
+            .publishes(&["probe.done"])
+            .needs(&[("wasi:http/outgoing-handler", "to make the request")]);
 
     fn handle(requested: Requested, _event: &Event) -> Handled {
         let outcome = Url::parse(&requested.url).and_then(|url| get(&url));

@@ -19,7 +19,10 @@ impl Url {
         };
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
-        if authority.is_empty() || authority.contains('@') || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        if authority.is_empty()
+            || authority.contains('@')
+            || text.contains(|c: char| c.is_whitespace() || c.is_control())
+        {
             return Err("the address needs a host, and no user name, spaces or control characters".to_owned());
         }
         let path_with_query = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };

@@ -25,10 +25,11 @@ manes_sdk::topics! {
 
 impl Agent for Proposer {
     type Input = Work;
-    const INFO: Info = Info::new("proposer", env!("CARGO_PKG_VERSION"), "Binds steps to a file's real columns and proposes a plan")
-        .subscribes(&[topic::DECOMPOSED, topic::REVISE])
-        .publishes(&[topic::PROPOSED, topic::REJECTED])
-        .needs(&[("manes:table/table", "to read the names of columns")]);
+    const INFO: Info =
+        Info::new("proposer", env!("CARGO_PKG_VERSION"), "Binds steps to a file's real columns and proposes a plan")
+            .subscribes(&[topic::DECOMPOSED, topic::REVISE])
+            .publishes(&[topic::PROPOSED, topic::REJECTED])
+            .needs(&[("manes:table/table", "to read the names of columns")]);
 
     fn handle(work: Work, _event: &Event) -> Handled {
         let case = match work {
@@ -53,7 +54,8 @@ pub fn propose<S: Source>(source: &S, case: Case) -> Handled {
         Err(Error::Io(reason)) => return Err(retry(reason, RETRY_MS)),
         Err(error) => return rejected(case, explain(&error)),
     };
-    let header: Vec<Column> = table.columns().into_iter().zip(0..).map(|(column, index)| known(column, index)).collect();
+    let header: Vec<Column> =
+        table.columns().into_iter().zip(0..).map(|(column, index)| known(column, index)).collect();
     match bind(&case.steps, &case.asked.file, &header) {
         Ok(plan) => {
             log::info!("bound the question to {} of {} columns", plan.columns.len(), header.len(); attempt = case.attempt);

@@ -16,9 +16,10 @@ pub struct Safety;
 
 impl Agent for Safety {
     type Input = Proposed;
-    const INFO: Info = Info::new("safety", env!("CARGO_PKG_VERSION"), "Checks a proposed plan against the operator's policy")
-        .subscribes(&[topic::PROPOSED])
-        .publishes(&[topic::APPROVED, topic::REJECTED]);
+    const INFO: Info =
+        Info::new("safety", env!("CARGO_PKG_VERSION"), "Checks a proposed plan against the operator's policy")
+            .subscribes(&[topic::PROPOSED])
+            .publishes(&[topic::APPROVED, topic::REJECTED]);
 
     fn handle(proposed: Proposed, _event: &Event) -> Handled {
         let policy = Policy::from_config(context::config).map_err(reject)?;

@@ -35,7 +35,8 @@ impl Policy {
         };
         let number = |key: &str, default: u32| -> Result<u32, String> {
             let Some(text) = config(key) else { return Ok(default) };
-            u32::from_str(text.trim()).map_err(|_| format!("config `{key}` of the safety agent has to be a whole number, not “{text}”"))
+            u32::from_str(text.trim())
+                .map_err(|_| format!("config `{key}` of the safety agent has to be a whole number, not “{text}”"))
         };
         let policy = Self {
             functions: words("functions", "count distinct sum mean min max median"),
@@ -46,7 +47,9 @@ impl Policy {
             conditions_max: number("conditions_max", 16)?,
         };
         match policy.functions.iter().find(|word| !Function::ALL.iter().any(|known| known.word() == *word)) {
-            Some(unknown) => Err(format!("config `functions` of the safety agent names “{unknown}”, which is no function")),
+            Some(unknown) => {
+                Err(format!("config `functions` of the safety agent names “{unknown}”, which is no function"))
+            }
             None => Ok(policy),
         }
     }
@@ -71,7 +74,10 @@ impl Policy {
     fn file(&self, file: &str) -> Result<String, String> {
         let odd = |c: char| matches!(c, '/' | '\\' | ':') || c.is_control();
         if file.is_empty() || file.starts_with('.') || file.contains(odd) || file.len() > 255 {
-            return Err(format!("“{}” is not a plain file name: name a file in the granted folder, without a path", file.escape_debug()));
+            return Err(format!(
+                "“{}” is not a plain file name: name a file in the granted folder, without a path",
+                file.escape_debug()
+            ));
         }
         let lower = file.to_lowercase();
         if !self.file_suffixes.iter().any(|suffix| lower.ends_with(&suffix.to_lowercase())) {
@@ -84,7 +90,11 @@ impl Policy {
         let Shape::Summary { measures, .. } = &plan.shape else { return Ok("nothing is computed".to_owned()) };
         for measure in measures {
             if !self.functions.iter().any(|word| word == measure.function.word()) {
-                return Err(format!("“{}” is not among the permitted functions {}", measure.function, self.functions.join(" ")));
+                return Err(format!(
+                    "“{}” is not among the permitted functions {}",
+                    measure.function,
+                    self.functions.join(" ")
+                ));
             }
             if measure.column.is_none() && measure.function != Function::Count {
                 return Err(format!("“{}” needs a column", measure.function));

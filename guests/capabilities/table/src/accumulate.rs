@@ -38,7 +38,9 @@ impl Budget {
         let left = self.key_bytes.checked_sub(bytes);
         self.key_bytes = left.ok_or_else(|| {
             let limit = KEY_BYTES_MAX >> 20;
-            Error::Limit(format!("the groups and distinct values hold more than {limit} MiB of text; narrow the question with “where”"))
+            Error::Limit(format!(
+                "the groups and distinct values hold more than {limit} MiB of text; narrow the question with “where”"
+            ))
         })?;
         Ok(())
     }
@@ -185,7 +187,8 @@ pub struct Sum {
 impl Sum {
     fn add(&mut self, number: f64) {
         let next = self.sum + number;
-        self.lost += if self.sum.abs() >= number.abs() { (self.sum - next) + number } else { (number - next) + self.sum };
+        self.lost +=
+            if self.sum.abs() >= number.abs() { (self.sum - next) + number } else { (number - next) + self.sum };
         self.sum = next;
         self.count += 1;
     }
@@ -200,7 +203,7 @@ fn median(mut numbers: Vec<f64>) -> Option<f64> {
     if numbers.is_empty() {
         return None;
     }
-    let even = numbers.len() % 2 == 0;
+    let even = numbers.len().is_multiple_of(2);
     let (below, &mut upper, _) = numbers.select_nth_unstable_by(middle, f64::total_cmp);
     if !even {
         return Some(upper);
@@ -258,10 +261,14 @@ mod tests {
         let mut budget = Budget { distinct: 1, key_bytes: 10, median_values: 1 };
         let mut distinct = Accumulator::new(Function::Distinct);
         assert!(distinct.take(Some(b"a"), &mut budget).is_ok() && distinct.take(Some(b"a"), &mut budget).is_ok());
-        assert!(matches!(distinct.take(Some(b"b"), &mut budget), Err(Error::Limit(reason)) if reason.contains("200000")));
+        assert!(
+            matches!(distinct.take(Some(b"b"), &mut budget), Err(Error::Limit(reason)) if reason.contains("200000"))
+        );
         let mut median = Accumulator::new(Function::Median);
         median.take(Some(b"1"), &mut budget).unwrap();
-        assert!(matches!(median.take(Some(b"1"), &mut budget), Err(Error::Limit(reason)) if reason.contains("2000000")));
+        assert!(
+            matches!(median.take(Some(b"1"), &mut budget), Err(Error::Limit(reason)) if reason.contains("2000000"))
+        );
         assert!(matches!(budget.key(11), Err(Error::Limit(reason)) if reason.contains("8 MiB")));
     }
 }

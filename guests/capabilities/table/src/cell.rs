@@ -96,7 +96,9 @@ mod tests {
         for (cell, value) in [("1", 1.0), ("-2.50", -2.5), ("+.5", 0.5), ("7.", 7.0), ("1e3", 1000.0), ("0.1", 0.1)] {
             assert_eq!(number(cell.as_bytes()), Some(value), "{cell}");
         }
-        for cell in ["", "-", ".", "1,234", "5 kg", "inf", "-infinity", "nan", "0x10", "1e999", "1.2.3", "--1", "e5", "١"] {
+        for cell in
+            ["", "-", ".", "1,234", "5 kg", "inf", "-infinity", "nan", "0x10", "1e999", "1.2.3", "--1", "e5", "١"]
+        {
             assert_eq!(number(cell.as_bytes()), None, "{cell}");
         }
     }

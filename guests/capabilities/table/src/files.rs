@@ -60,7 +60,10 @@ fn check_name(name: &str) -> Result<(), Error> {
     if plain {
         Ok(())
     } else {
-        Err(Error::InvalidName(format!("“{}” is not a plain file name: name a file in the granted folder, without a path", name.escape_debug())))
+        Err(Error::InvalidName(format!(
+            "“{}” is not a plain file name: name a file in the granted folder, without a path",
+            name.escape_debug()
+        )))
     }
 }
 

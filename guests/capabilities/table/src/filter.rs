@@ -47,8 +47,7 @@ impl Filter {
             }
             Ok(Prepared { column, test: test(&condition.test)? })
         };
-        let any_of =
-            any_of.iter().map(|all_of| all_of.iter().map(prepare).collect()).collect::<Result<_, Error>>()?;
+        let any_of = any_of.iter().map(|all_of| all_of.iter().map(prepare).collect()).collect::<Result<_, Error>>()?;
         Ok(Self { any_of })
     }
 

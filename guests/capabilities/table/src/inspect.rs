@@ -1,6 +1,6 @@
 //! The header: names of columns, made unique, and what the first records hold.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use crate::cell;
 use crate::limits::{COLUMNS_MAX, SAMPLE_RECORDS};
@@ -68,8 +68,8 @@ fn headers<S: Source>(reader: &mut Reader<S>) -> Result<Vec<String>, Error> {
 
 /// A repeated `x` becomes `x_2`, an empty header `column_3`; never a name that another column has.
 fn unique(headers: &[String]) -> Vec<String> {
-    let mut taken: HashSet<String> = HashSet::new();
-    let originals: HashSet<&String> = headers.iter().collect();
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    let originals: BTreeSet<&String> = headers.iter().collect();
     let mut out = Vec::with_capacity(headers.len());
     for (index, header) in headers.iter().enumerate() {
         let wanted = if header.is_empty() { format!("column_{}", index + 1) } else { header.clone() };

@@ -33,7 +33,6 @@ pub mod bindings {
     wit_bindgen::generate!({
         path: "wit",
         world: "table-provider",
-        pub_export_macro: true,
     });
 }
 

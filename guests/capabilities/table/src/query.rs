@@ -81,7 +81,10 @@ fn renamed(header: &Header) -> Vec<String> {
 /// Before anything is encoded: a result has to cross in one call.
 fn check_size(rows: &[Vec<Value>]) -> Result<(), Error> {
     if rows.len() > RESULT_ROWS_MAX {
-        return Err(Error::Limit(format!("the result has {} rows, more than {RESULT_ROWS_MAX}; add “top N” or “limit N”", rows.len())));
+        return Err(Error::Limit(format!(
+            "the result has {} rows, more than {RESULT_ROWS_MAX}; add “top N” or “limit N”",
+            rows.len()
+        )));
     }
     let bytes: usize = rows
         .iter()
@@ -92,7 +95,10 @@ fn check_size(rows: &[Vec<Value>]) -> Result<(), Error> {
         })
         .sum();
     if bytes > RESULT_BYTES_MAX {
-        return Err(Error::Limit(format!("the result is longer than {} KiB; add “limit N” or name fewer columns", RESULT_BYTES_MAX >> 10)));
+        return Err(Error::Limit(format!(
+            "the result is longer than {} KiB; add “limit N” or name fewer columns",
+            RESULT_BYTES_MAX >> 10
+        )));
     }
     Ok(())
 }

@@ -154,7 +154,7 @@ impl<S: Source> Reader<S> {
         }
     }
 
-    /// Which record comes next, for messages. The header is line 1.
+    /// Which record comes next, for messages. Not a line: cells may hold line ends.
     fn place(&self) -> String {
         match self.records {
             0 => "the header".to_owned(),

@@ -23,7 +23,9 @@ pub enum BuildError {
         records: u64,
     },
     /// The checkpoint is older than the record's block.
-    #[error("the checkpoint covers {size} blocks and record {index} is in block {place}: sign a newer checkpoint first")]
+    #[error(
+        "the checkpoint covers {size} blocks and record {index} is in block {place}: sign a newer checkpoint first"
+    )]
     NotCovered {
         /// The record.
         index: u64,
@@ -73,7 +75,8 @@ impl Receipt {
         let hashes = usize::try_from(head.size).ok().and_then(|size| parts.hashes.get(..size));
         let covered = hashes.unwrap_or(parts.hashes);
         let blocks: Vec<Digest> = covered.iter().map(|hash| tree::leaf_hash(&hash.0)).collect();
-        let path = |leaves: &[Digest], at: u64| usize::try_from(at).ok().and_then(|at| tree::inclusion_path(leaves, at));
+        let path =
+            |leaves: &[Digest], at: u64| usize::try_from(at).ok().and_then(|at| tree::inclusion_path(leaves, at));
         let not_covered = BuildError::NotCovered { index, size: head.size, place };
         let block_path = path(&blocks, place).ok_or(not_covered)?;
 
@@ -81,7 +84,8 @@ impl Receipt {
         let no_record = BuildError::NoRecord { index, records: header.first.saturating_add(header.count) };
         let at = index.checked_sub(header.first);
         let record_path = at.and_then(|at| path(&block.leaves(), at)).ok_or(no_record.clone())?;
-        let envelope = at.and_then(|at| usize::try_from(at).ok()).and_then(|at| block.envelopes.get(at)).ok_or(no_record)?;
+        let envelope =
+            at.and_then(|at| usize::try_from(at).ok()).and_then(|at| block.envelopes.get(at)).ok_or(no_record)?;
         let signature = block.seal.first().map(|seal| seal.bytes.to_vec()).unwrap_or_default();
 
         let receipt = Self {
@@ -92,7 +96,10 @@ impl Receipt {
             record: RecordProof { index, envelope: Hex(envelope.clone()), path: record_path },
             block: BlockProof { place, header: Hex(block.header.clone()), signature: Hex(signature), path: block_path },
             checkpoint: parts.checkpoint.to_owned(),
-            body: parts.body.as_ref().map(|(salt, bytes)| BodyProof { salt: Hex(salt.to_vec()), bytes: Base64(bytes.clone()) }),
+            body: parts
+                .body
+                .as_ref()
+                .map(|(salt, bytes)| BodyProof { salt: Hex(salt.to_vec()), bytes: Base64(bytes.clone()) }),
         };
         receipt.verify()?;
         Ok(receipt)
@@ -118,7 +125,9 @@ impl Receipt {
             if place == 0 {
                 genesis = this.envelopes.first().cloned().unwrap_or_default();
             }
-            enrolments.extend(this.envelopes.iter().filter_map(|e| Envelope::decode(e).ok()).filter_map(|e| Enrolment::of(&e)));
+            enrolments.extend(
+                this.envelopes.iter().filter_map(|e| Envelope::decode(e).ok()).filter_map(|e| Enrolment::of(&e)),
+            );
             let first = records;
             records += this.envelopes.len() as u64;
             if (first..records).contains(&index) {

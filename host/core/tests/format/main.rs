@@ -3,7 +3,12 @@
 //! Goal: whoever changes a byte of the format notices. Method: everything is built from fixed seeds by the crate's
 //! public functions, and compared with files in the repository; `UPDATE=1` rewrites those.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test stops at what it did not expect")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test stops at what it did not expect"
+)]
 
 mod chain;
 mod golden;

@@ -58,17 +58,21 @@ fn text(value: &str) -> Value {
 fn deployment(chain: &mut Chain, status: u64) -> Record {
     let envelope = chain.envelope(Kind::Deployment);
     let content = body(&json!({
+        "role": "agent",
         "name": "adder",
         "component": Digest::of(ARTIFACT).to_string(),
-        "subscriptions": ["sum.asked"],
-        "publish": ["sum.answered"],
+        "subscribe": ["sum.asked"],
+        "grants": { "publish": ["sum.answered"] },
         "limits": { "memory_mib": 64, "deadline_ms": 30_000 },
+        "config": {},
     }));
-    let envelope = Envelope { agent: Some("adder".into()), principal: Some("host".into()), status: Some(status), ..envelope };
+    let component = Some(Digest::of(ARTIFACT));
+    let envelope = Envelope { agent: Some("adder".into()), principal: Some("agent".into()), component, ..envelope };
+    let envelope = Envelope { status: Some(status), ..envelope };
     chain.record(envelope, content)
 }
 
-fn event_body(id: &str, source: &str, topic: &str, data: &str, cause: Option<&str>) -> Vec<u8> {
+fn event_body(id: &EventKey, source: &str, topic: &str, data: &str, cause: Option<&EventKey>) -> Vec<u8> {
     body(&json!({
         "specversion": "1.0", "id": id, "source": source, "type": topic, "time": "2023-11-14T22:13:20Z",
         "datacontenttype": "application/json", "data": data, "cause": cause, "extensions": {},
@@ -77,8 +81,8 @@ fn event_body(id: &str, source: &str, topic: &str, data: &str, cause: Option<&st
 
 /// An event from client alice.
 fn asked(chain: &mut Chain, id: &str, data: &str) -> (Record, EventKey) {
-    let event = EventKey::external(&chain.ledger, "client/alice", "/desk", id);
-    let content = event_body(id, "/desk", "sum.asked", data, None);
+    let event = EventKey::external(&chain.ledger, "client/alice", "client/alice", id);
+    let content = event_body(&event, "client/alice", "sum.asked", data, None);
     let envelope = Envelope {
         flow: Some(event.flow()),
         event: Some(event),
@@ -139,16 +143,16 @@ impl Attempt {
             elapsed_ns: Some(98_765),
             ..chain.envelope(Kind::End)
         };
-        let content = body(&json!({ "message": message, "stderr": "", "instance_fuel": 678 }));
+        let content = body(&json!({ "message": message, "stderr": "" }));
         chain.record(envelope, content)
     }
 
     /// The event that this attempt emits.
-    fn emit(&self, chain: &mut Chain, cause: Digest, index: u64, data: &str) -> Record {
+    fn emit(&self, chain: &mut Chain, index: u64, data: &str) -> Record {
         let event = EventKey::internal(&self.activation, index);
-        let content = event_body(&event.to_string(), "agent/adder", "sum.answered", data, Some(&self.event.to_string()));
+        let content = event_body(&event, "agent/adder", "sum.answered", data, Some(&self.event));
         let envelope = Envelope {
-            cause: Some(cause),
+            cause: Some(self.start),
             flow: Some(self.flow),
             event: Some(event),
             topic: Some("sum.answered".into()),
@@ -164,7 +168,8 @@ impl Attempt {
 /// Local, read and write calls, one of a capability, one in parts, one denied.
 fn first_calls(chain: &mut Chain, attempt: &Attempt) -> Vec<Record> {
     let now = attempt.call(chain, Kind::Outcome, 1, "wasi:clocks/wall-clock@0.2#now", "base", 0);
-    let time = Value::Record(vec![("seconds".into(), Value::U64(1_700_000_000)), ("nanoseconds".into(), Value::U32(5))]);
+    let time =
+        Value::Record(vec![("seconds".into(), Value::U64(1_700_000_000)), ("nanoseconds".into(), Value::U32(5))]);
     let now = chain.record(now, call_body(Some(&[]), Some(("outcome", Some(time)))));
 
     let open = attempt.call(chain, Kind::Outcome, 2, "wasi:filesystem/preopens@0.2#get-directories", "wasi", 1);
@@ -179,7 +184,8 @@ fn first_calls(chain: &mut Chain, attempt: &Attempt) -> Vec<Record> {
     let read = attempt.call(chain, Kind::Outcome, 3, "example:table/table@0.1#read", "table", 1);
     let read = Envelope { component: Some(Digest::of(ARTIFACT)), ..read };
     let bytes = Value::Bytes((0..1_500_u32).map(|n| n.to_le_bytes()[0]).collect());
-    let read = chain.record(read, call_body(Some(&[text("penguins.csv")]), Some(("outcome", Some(Value::ok(Some(bytes)))))));
+    let read =
+        chain.record(read, call_body(Some(&[text("penguins.csv")]), Some(("outcome", Some(Value::ok(Some(bytes)))))));
 
     let child = attempt.call(chain, Kind::Outcome, 1, "wasi:filesystem/types@0.2#[method]descriptor.read", "wasi", 1);
     let child = Envelope { parent: Some(3), principal: Some("capability/table".into()), ..child };
@@ -233,14 +239,19 @@ pub(crate) fn golden() -> Golden {
     chain.push(&a, records);
     let outcome = parts(&mut chain, &attempt, &intent);
     chain.push(&a, outcome);
-    let answer = attempt.emit(&mut chain, asked_leaf, 0, "{\"sum\":3}");
+    let answer = attempt.emit(&mut chain, 0, "{\"sum\":3}");
     let answer_leaf = answer.leaf();
     let end = attempt.end(&mut chain, EndStatus::Done, 6, 1, "");
     chain.push(&a, vec![answer, end]);
     let first_segment = chain.blocks.len();
 
     let unrouted = Envelope { cause: Some(answer_leaf), flow: Some(event.flow()), ..chain.envelope(Kind::Unrouted) };
-    let unrouted = Envelope { event: Some(EventKey::internal(&attempt.activation, 0)), ..unrouted };
+    let unrouted = Envelope {
+        event: Some(EventKey::internal(&attempt.activation, 0)),
+        topic: Some("sum.answered".into()),
+        rule: Some("no agent subscribes to it".into()),
+        ..unrouted
+    };
     let enrol = chain.key_record(&b, 0);
     chain.push(&a, vec![Record::new(unrouted, None, true), enrol]);
     chain.head = chain.tree_head();
@@ -248,10 +259,12 @@ pub(crate) fn golden() -> Golden {
         cause: Some(asked_leaf),
         flow: Some(event.flow()),
         event: Some(event),
+        topic: Some("sum.asked".into()),
         principal: Some("client/alice".into()),
         ..chain.envelope(Kind::Conflict)
     };
-    let conflict = chain.record(conflict, event_body("1", "/desk", "sum.asked", "{\"sum\":[1,3]}", None));
+    let content = event_body(&event, "client/alice", "sum.asked", "{\"sum\":[1,3]}", None);
+    let conflict = chain.record(conflict, content);
     chain.push(&b, vec![conflict]);
     let checkpoint = second_day(&mut chain, in_force);
     Golden { chain, first_segment, checkpoint }
@@ -271,7 +284,8 @@ fn second_day(chain: &mut Chain, in_force: Digest) -> String {
     let (again, start) = Attempt::start(chain, &question, event, in_force, 2);
     let exit = again.call(chain, Kind::Outcome, 1, "wasi:cli/exit@0.2#exit", "base", 0);
     let exit = Envelope { status: Some(CallStatus::Ended.number()), ..exit };
-    let exit = chain.record(exit, call_body(Some(&[Value::err(None)]), Some(("ended", Some(text("exited with code 1"))))));
+    let exit =
+        chain.record(exit, call_body(Some(&[Value::err(None)]), Some(("ended", Some(text("exited with code 1"))))));
     let unknown = unknown(chain);
     chain.push(&a, vec![start, exit, unknown]);
     let checkpoint = chain.checkpoint(&a);

@@ -12,7 +12,7 @@ use crate::waist::Ended;
 use manes_core::limits::{HOSTCALL_FUEL, HTTP_FIELDS_BYTES_MAX, RANDOM_BYTES_MAX};
 use manes_core::policy::{DirectoryAccess, Grants};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use thiserror::Error;
 use wasmtime::Store;
 use wasmtime::component::{Component, InstancePre, Linker, ResourceTable};
@@ -47,9 +47,13 @@ impl WasiHttpView for Wasi {
     }
 }
 
-/// The mirror, compiled once.
+/// The mirror, compiled once, when the first guest needs it: replay and most agents never do.
 pub struct Mirror {
     wasm: Wasm,
+    made: OnceLock<Result<Made, WasiError>>,
+}
+
+struct Made {
     pre: InstancePre<Wasi>,
     exports: Arc<BTreeMap<String, Interface>>,
 }
@@ -61,11 +65,13 @@ impl std::fmt::Debug for Mirror {
 }
 
 impl Mirror {
-    /// Compiles the mirror.
-    ///
-    /// # Errors
-    /// What wasmtime says.
-    pub fn new(wasm: &Wasm) -> Result<Arc<Self>, WasiError> {
+    /// The mirror, not compiled yet.
+    #[must_use]
+    pub fn new(wasm: &Wasm) -> Arc<Self> {
+        Arc::new(Self { wasm: wasm.clone(), made: OnceLock::new() })
+    }
+
+    fn make(wasm: &Wasm) -> Result<Made, WasiError> {
         let error = |error: wasmtime::Error| WasiError(format!("{error:#}"));
         let engine = wasm.engine();
         let component = Component::from_binary(engine, MIRROR).map_err(error)?;
@@ -74,7 +80,7 @@ impl Mirror {
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(error)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).map_err(error)?;
         let pre = linker.instantiate_pre(&component).map_err(error)?;
-        Ok(Arc::new(Self { wasm: wasm.clone(), pre, exports: Arc::new(exports) }))
+        Ok(Made { pre, exports: Arc::new(exports) })
     }
 
     /// An instance with the authority of `grants`.
@@ -82,12 +88,14 @@ impl Mirror {
     /// # Errors
     /// A granted directory that cannot be opened, or what wasmtime says.
     pub async fn instantiate(&self, grants: &Arc<Grants>) -> Result<Instanced<Wasi>, Failure> {
+        let made = self.made.get_or_init(|| Self::make(&self.wasm));
+        let made = made.as_ref().map_err(|error| Failure::Trap(error.to_string()))?;
         let mut store = Store::new(self.wasm.engine(), Wasi::new(grants)?);
         // The mirror itself only copies; what it is asked to copy is bounded by the call's limits.
         store.set_fuel(u64::MAX)?;
         store.set_hostcall_fuel(HOSTCALL_FUEL);
-        let instance = self.pre.instantiate_async(&mut store).await?;
-        Ok(Instanced::new(super::WASI, store, instance, self.exports.clone()))
+        let instance = made.pre.instantiate_async(&mut store).await?;
+        Ok(Instanced::new(super::WASI, store, instance, made.exports.clone()))
     }
 }
 

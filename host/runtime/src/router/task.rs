@@ -249,7 +249,7 @@ impl Router {
             Command::Agents(reply) => drop(reply.send(self.state.view())),
             Command::Queued(reply) => {
                 let queued: usize = self.state.agents.values().map(|agent| agent.queue.len()).sum();
-                drop(reply.send(queued as u64));
+                let _ = reply.send(queued as u64);
             }
             Command::Stop => self.stopping = true,
         }

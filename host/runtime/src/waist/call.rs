@@ -7,7 +7,6 @@ use crate::provider::{Failure, Providers};
 use manes_core::cbor::Reader;
 use manes_core::cursor::{Recorded, RecordedCall, encode_args};
 use manes_core::function::FunctionId;
-use manes_core::ids::Digest;
 use manes_core::lens::{Effect, Lens, Seen};
 use manes_core::limits::Limits;
 use manes_core::policy::{Decision, EffectClaims, Grants, denial_message, denied_value};

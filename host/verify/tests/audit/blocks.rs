@@ -6,8 +6,8 @@ use manes_core::checkpoint;
 use manes_core::record::{Envelope, Kind, Record};
 use manes_verify::{Problem, Tier};
 
-/// Audits the golden folder with other blocks and its checkpoint taken away in favour of one over these blocks, as
-/// somebody with the host's key could: what is found must be found in the blocks.
+/// Audits the golden folder with other blocks under a checkpoint over just these, as somebody with the host's key could
+/// make one: what is found must be found in the blocks.
 fn code(blocks: &[Block]) -> &'static str {
     Folder::golden().with_blocks(blocks).with_checkpoint(&note_or_first(blocks)).code()
 }
@@ -115,8 +115,10 @@ fn a_ledger_chained_again_from_a_block_on_by_a_strangers_key_is_found() {
 #[test]
 fn a_revoked_key_seals_nothing_more() {
     let mut blocks = golden_blocks();
-    let last = blocks.iter().rfind(|block| block.seal[0].key == manes_core::keys::public(&key(3))).expect("one by key 3");
-    let event = Envelope { event: Some(Default::default()), flow: Some(Default::default()), ..Envelope::new(Kind::Event, 1) };
+    let last =
+        blocks.iter().rfind(|block| block.seal[0].key == manes_core::keys::public(&key(3))).expect("one by key 3");
+    let event =
+        Envelope { event: Some(Default::default()), flow: Some(Default::default()), ..Envelope::new(Kind::Event, 1) };
     let records = 26;
     let forged = reseal(last, &key(3), |link, all| {
         (link.number, link.previous, link.first) = (link.number + 1, last.hash(), records);

@@ -68,6 +68,18 @@ fn a_file_that_nothing_names_is_counted_if_it_is_what_its_name_says() {
     }
 }
 
+#[test]
+fn what_an_unfinished_write_left_is_counted_and_never_read() {
+    let folder = Folder::golden();
+    let digest = Digest::of(b"half").to_string();
+    folder.write("checkpoint.new", b"manes.led");
+    folder.write(&format!("blobs/{}/{digest}.new", &digest[..2]), b"ha");
+    folder.write(&format!("artifacts/{digest}.new"), b"");
+    assert_eq!(folder.audit().map(|report| (report.leftovers, report.blobs, report.artifacts)), Ok((3, 1, 1)));
+    folder.write("LOCK.new", b"");
+    assert_eq!(folder.code(), "unexpected");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_link_is_found_even_where_it_leads_to_the_right_content() {

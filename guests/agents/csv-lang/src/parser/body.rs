@@ -31,12 +31,24 @@ pub(super) fn body(cursor: &mut Cursor) -> Result<Question, String> {
     if listing || words::is_generic_rows(cursor.low(0)) {
         return rows(cursor);
     }
-    Err(cursor.expected("what to compute, such as “mean COLUMN”, “how many rows”, “which COLUMN has the largest …”, or “list COLUMN”"))
+    Err(cursor.expected(
+        "what to compute, such as “mean COLUMN”, “how many rows”, “which COLUMN has the largest …”, or “list COLUMN”",
+    ))
 }
 
 /// Polite beginnings; says whether the word asks for rows.
 fn lead(cursor: &mut Cursor) -> bool {
-    if cursor.accept_any(&["what is", "what are", "what was", "what were", "what's", "compute", "calculate", "find", "tell me"]) {
+    if cursor.accept_any(&[
+        "what is",
+        "what are",
+        "what was",
+        "what were",
+        "what's",
+        "compute",
+        "calculate",
+        "find",
+        "tell me",
+    ]) {
         return false;
     }
     cursor.accept_any(&["list", "show me", "show", "give me", "select", "display"])
@@ -82,7 +94,7 @@ fn functions_of_columns(cursor: &mut Cursor) -> Result<Vec<Measure>, String> {
     if !bracket {
         cursor.accept("of");
     }
-    let columns = columns(cursor, |next| starts_measure(next));
+    let columns = columns(cursor, starts_measure);
     if bracket && !cursor.accept(")") {
         return Err(cursor.expected("a closing bracket"));
     }
@@ -220,7 +232,9 @@ fn ranked(cursor: &mut Cursor, large: bool, counts: bool) -> Result<Measure, Str
             _ => Err(cursor.expected("one value to rank by")),
         };
     }
-    let name = cursor.column().ok_or_else(|| cursor.expected("what to rank by: “mean COLUMN”, “number of rows” or a column"))?;
+    let name = cursor
+        .column()
+        .ok_or_else(|| cursor.expected("what to rank by: “mean COLUMN”, “number of rows” or a column"))?;
     if counts {
         let generic = words::is_generic_rows(&name.text.to_lowercase());
         let target = if generic { Target::Rows } else { Target::Things(name) };

@@ -48,8 +48,20 @@ fn of_this_file(cursor: &mut Cursor) -> bool {
 
 fn grouping(cursor: &mut Cursor) -> bool {
     cursor.accept_any(&[
-        "grouped by", "group by", "broken down by", "by each", "by", "per each", "per", "for each", "for every",
-        "in each", "in every", "of each", "of every", "within each",
+        "grouped by",
+        "group by",
+        "broken down by",
+        "by each",
+        "by",
+        "per each",
+        "per",
+        "for each",
+        "for every",
+        "in each",
+        "in every",
+        "of each",
+        "of every",
+        "within each",
     ])
 }
 

@@ -8,7 +8,20 @@ use crate::lexer::Kind;
 /// Consumes a word that introduces a filter.
 pub(super) fn accept_lead(cursor: &mut Cursor) -> bool {
     cursor.accept_any(&[
-        "where the", "where", "when", "whose", "with", "having", "that have", "that has", "have", "has", "if", "among rows where", "for", "that are",
+        "where the",
+        "where",
+        "when",
+        "whose",
+        "with",
+        "having",
+        "that have",
+        "that has",
+        "have",
+        "has",
+        "if",
+        "among rows where",
+        "for",
+        "that are",
     ])
 }
 
@@ -31,8 +44,8 @@ pub(super) fn filter(cursor: &mut Cursor) -> Result<Vec<Vec<Condition>>, String>
                 any.push(std::mem::take(&mut all));
                 all.push(condition(cursor)?);
             }
-        } else if cursor.accept("and") && !starts_clause(cursor) {
-            cursor.accept_any(&["where", "whose", "with", "that"]);
+        } else if cursor.accept("and") && (cursor.accept_any(&["where", "whose", "with"]) || !words::at_clause(cursor))
+        {
             all.push(condition(cursor)?);
         } else {
             cursor.reset(mark);
@@ -42,15 +55,10 @@ pub(super) fn filter(cursor: &mut Cursor) -> Result<Vec<Vec<Condition>>, String>
     }
 }
 
-fn starts_clause(cursor: &Cursor) -> bool {
-    matches!(cursor.low(0), "by" | "per" | "sorted" | "ordered" | "sort" | "order" | "limit" | "grouped" | "group" | "top" | "bottom" | "for")
-}
-
 /// "island is Dream or Biscoe": after an equality, a value that is not a condition of its own.
 fn another_value(cursor: &mut Cursor, all: &[Condition]) -> Option<Literal> {
-    let equality = all
-        .last()
-        .is_some_and(|last| matches!(last.test, Test::OneOf(_) | Test::Compare(Comparison::Equal, _)));
+    let equality =
+        all.last().is_some_and(|last| matches!(last.test, Test::OneOf(_) | Test::Compare(Comparison::Equal, _)));
     if !equality || is_condition(cursor) { None } else { value(cursor) }
 }
 
@@ -84,10 +92,41 @@ fn condition(cursor: &mut Cursor) -> Result<Condition, String> {
 fn at_test(cursor: &Cursor) -> bool {
     matches!(
         cursor.low(0),
-        "is" | "are" | "was" | "were" | "isn't" | "aren't" | "wasn't" | "equals" | "equal" | "contains" | "contain"
-            | "containing" | "includes" | "between" | "in" | "not" | "less" | "lower" | "smaller" | "fewer" | "below"
-            | "under" | "before" | "greater" | "more" | "larger" | "bigger" | "higher" | "above" | "over" | "after"
-            | "exceeds" | "does" | "do" | "doesn't" | "don't"
+        "is" | "are"
+            | "was"
+            | "were"
+            | "isn't"
+            | "aren't"
+            | "wasn't"
+            | "equals"
+            | "equal"
+            | "contains"
+            | "contain"
+            | "containing"
+            | "includes"
+            | "between"
+            | "in"
+            | "not"
+            | "less"
+            | "lower"
+            | "smaller"
+            | "fewer"
+            | "below"
+            | "under"
+            | "before"
+            | "greater"
+            | "more"
+            | "larger"
+            | "bigger"
+            | "higher"
+            | "above"
+            | "over"
+            | "after"
+            | "exceeds"
+            | "does"
+            | "do"
+            | "doesn't"
+            | "don't"
     ) || (cursor.low(0) == "at" && matches!(cursor.low(1), "least" | "most"))
         || (cursor.low(0) == "no" && matches!(cursor.low(1), "more" | "less"))
 }

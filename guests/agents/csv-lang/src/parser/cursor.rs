@@ -112,9 +112,7 @@ impl Cursor {
 
     /// Where the cursor stands, for messages.
     pub(super) fn place(&self) -> String {
-        let written = |tokens: &[Token]| {
-            tokens.iter().map(|token| token.text.as_str()).collect::<Vec<_>>().join(" ")
-        };
+        let written = |tokens: &[Token]| tokens.iter().map(|token| token.text.as_str()).collect::<Vec<_>>().join(" ");
         let from = self.at.saturating_sub(4);
         let before = written(self.tokens.get(from..self.at.min(self.tokens.len())).unwrap_or_default());
         let after = written(self.tokens.get(self.at..(self.at + 4).min(self.tokens.len())).unwrap_or_default());

@@ -61,6 +61,7 @@ fn articles_may_be_columns() {
     assert_eq!(measures("mean a by the b"), [(Function::Mean, "a".to_owned())]);
     assert_eq!(groups("mean x by a"), ["a"]);
     assert_eq!(filter("count rows where a = 1")[0][0].0, "a");
+    assert_eq!(groups("mean x by order date sorted by order date"), ["order date"]);
     assert!(matches!(ok("list a, the b").what, What::Rows(columns) if columns.len() == 2));
 }
 
@@ -184,7 +185,7 @@ fn what_is_not_understood_is_said() {
         ("mean x by", "to group by"),
         ("mean x where y", "how “y” compares"),
         ("mean x where y >", "a value"),
-        ("mean x by y limit lots", "a number"),
+        ("mean x by y limit to lots", "a number"),
         ("mean x where y between 1", "“and”"),
         ("mean x where y between 1 and z", "two numbers or two texts"),
         ("list x by y", "no grouping"),

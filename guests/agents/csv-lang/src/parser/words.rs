@@ -6,8 +6,22 @@ use crate::names;
 
 /// Words for rows that fit any file.
 const ROWS: [&str; 16] = [
-    "*", "row", "rows", "record", "records", "line", "lines", "entry", "entries", "item", "items", "observation",
-    "observations", "case", "cases", "everything",
+    "*",
+    "row",
+    "rows",
+    "record",
+    "records",
+    "line",
+    "lines",
+    "entry",
+    "entries",
+    "item",
+    "items",
+    "observation",
+    "observations",
+    "case",
+    "cases",
+    "everything",
 ];
 
 pub(super) fn is_generic_rows(word: &str) -> bool {
@@ -54,9 +68,8 @@ pub(super) fn superlative(word: &str) -> Option<bool> {
 
 /// Digits, or a number up to twelve in words.
 pub(super) fn count(word: &str) -> Option<u32> {
-    const WORDS: [&str; 13] = [
-        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-    ];
+    const WORDS: [&str; 13] =
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
     if let Some(number) = WORDS.iter().position(|&known| known == word) {
         return u32::try_from(number).ok();
     }
@@ -67,8 +80,12 @@ pub(super) fn count(word: &str) -> Option<u32> {
 pub(super) fn at_clause(cursor: &Cursor) -> bool {
     match cursor.low(0) {
         "by" | "per" | "for" | "where" | "when" | "whose" | "with" | "having" | "and" | "or" | "&" | "sorted"
-        | "ordered" | "sort" | "order" | "limit" | "limited" | "grouped" | "group" | "broken" | "ascending"
-        | "descending" | "asc" | "desc" | "in" | "among" | "from" | "that" | "within" => true,
+        | "ordered" | "ascending" | "descending" | "asc" | "desc" | "in" | "among" | "from" | "that" | "within" => true,
+        // Nouns that columns are called by: only with what makes a clause of them.
+        "group" | "grouped" => cursor.low(1) == "by",
+        "sort" | "order" => matches!(cursor.low(1), "by" | "ascending" | "descending" | "asc" | "desc"),
+        "broken" => cursor.low(1) == "down",
+        "limit" | "limited" => cursor.low(1) == "to" || count(cursor.low(1)).is_some(),
         "top" | "bottom" | "first" => count(cursor.low(1)).is_some(),
         "of" => matches!(cursor.low(1), "each" | "every"),
         "are" | "is" => matches!(cursor.low(1), "there" | ""),
@@ -78,5 +95,6 @@ pub(super) fn at_clause(cursor: &Cursor) -> bool {
 
 /// The same, and the words that end a noun: "how many rows have …".
 pub(super) fn at_clause_or_verb(cursor: &Cursor) -> bool {
-    at_clause(cursor) || matches!(cursor.low(0), "have" | "has" | "had" | "are" | "is" | "were" | "was" | "exist" | "do")
+    at_clause(cursor)
+        || matches!(cursor.low(0), "have" | "has" | "had" | "are" | "is" | "were" | "was" | "exist" | "do")
 }

@@ -12,8 +12,7 @@ use crate::order;
 use crate::reader::{Reader, Source};
 use crate::wit::{Error, Function, Plan, Summary, Value};
 
-/// The byte between a group's cells, and the one that stands for a missing cell. Cells may contain both: lengths
-/// come first.
+/// What a cell of a group's key begins with. A present one goes on with its length, so that any byte may follow.
 const MISSING: u8 = 0;
 const PRESENT: u8 = 1;
 
@@ -119,7 +118,9 @@ impl Groups {
             } else {
                 format!("more than {ACCUMULATORS_MAX} values in {group} groups")
             };
-            return Err(Error::Limit(format!("{reached}; group by a column with fewer values, or narrow the question with “where”")));
+            return Err(Error::Limit(format!(
+                "{reached}; group by a column with fewer values, or narrow the question with “where”"
+            )));
         }
         self.budget.key(self.key.len())?;
         self.index.insert(self.key.as_slice().into(), group);
@@ -128,7 +129,12 @@ impl Groups {
     }
 
     /// The result's rows in order, and how many groups there were.
-    pub(super) fn finish(self, plan: &Plan, header: &Header, notes: &mut Vec<String>) -> Result<(Vec<Vec<Value>>, u64), Error> {
+    pub(super) fn finish(
+        self,
+        plan: &Plan,
+        header: &Header,
+        notes: &mut Vec<String>,
+    ) -> Result<(Vec<Vec<Value>>, u64), Error> {
         for ((function, column), count) in self.measures.iter().zip(&self.not_numbers) {
             if let (Some(column), true) = (column.and_then(|index| header.columns.get(index)), *count > 0) {
                 let name = function_name(*function);

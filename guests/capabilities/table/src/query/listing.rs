@@ -35,7 +35,9 @@ impl Listing {
         }
         check_order(plan, shown.len())?;
         let limit = plan.limit.map(|limit| limit as usize).filter(|&limit| limit <= RESULT_ROWS_MAX);
-        let limit = limit.ok_or_else(|| Error::Limit(format!("a list needs a limit of at most {RESULT_ROWS_MAX} rows: add “limit N”")))?;
+        let limit = limit.ok_or_else(|| {
+            Error::Limit(format!("a list needs a limit of at most {RESULT_ROWS_MAX} rows: add “limit N”"))
+        })?;
         Ok(Self { shown, order: plan.order.clone(), limit, rows: Vec::new(), matched: 0, bytes: 0 })
     }
 
@@ -54,7 +56,10 @@ impl Listing {
         let cells: Vec<Value> = self
             .shown
             .iter()
-            .map(|&column| cell::present(&reader.cell(column)).map_or(Value::Missing, |cell| Value::Text(cell::text(cell).into_owned())))
+            .map(|&column| {
+                cell::present(&reader.cell(column))
+                    .map_or(Value::Missing, |cell| Value::Text(cell::text(cell).into_owned()))
+            })
             .collect();
         let bytes = cells.iter().map(|cell| if let Value::Text(text) = cell { text.len() } else { 0 }).sum();
         self.rows.push(Row { keys, number: self.matched, cells, bytes });
@@ -64,7 +69,9 @@ impl Listing {
             self.keep_best();
         }
         if self.bytes > 8 * RESULT_BYTES_MAX {
-            return Err(Error::Limit("the rows to list hold too much text; add “limit N” or name fewer columns".to_owned()));
+            return Err(Error::Limit(
+                "the rows to list hold too much text; add “limit N” or name fewer columns".to_owned(),
+            ));
         }
         Ok(true)
     }

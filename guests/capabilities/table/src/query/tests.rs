@@ -40,7 +40,9 @@ fn groups_with_values() {
     assert_eq!(show(&outcome), [["cat", "4", "2", "2"], ["dog", "-", "2", "1"], ["-", "1", "1", "1"]]);
     assert_eq!((outcome.counts.read, outcome.counts.matched, outcome.counts.used, outcome.total), (5, 5, 5, 3));
     let notes = outcome.notes.join("; ");
-    for part in ["is called mass_2", "1 record is shorter", "1 record is longer", "1 cells of mass are present but no numbers"] {
+    for part in
+        ["is called mass_2", "1 record is shorter", "1 record is longer", "1 cells of mass are present but no numbers"]
+    {
         assert!(notes.contains(part), "{notes}");
     }
 }

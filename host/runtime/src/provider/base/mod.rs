@@ -73,7 +73,9 @@ impl Base {
     pub fn call(&mut self, function: &FunctionId, call: u64, args: &[Value]) -> Answer {
         if function.name.starts_with("[resource-drop]") {
             for arg in args {
-                arg.handles(&mut |handle| drop(self.handles.remove(&handle.origin)));
+                arg.handles(&mut |handle| {
+                    self.handles.remove(&handle.origin);
+                });
             }
             return Ok(None);
         }

@@ -1,0 +1,187 @@
+//! The command line. Each command's help shows an example that works.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Runs agents that nobody has to trust: sandboxed components, every call signed, any run replayed.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 rejected or dead, 4 replay diverged, 5 not verified, 6 not finished in time"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The ledger's folder [default: .manes/ledger beside the manifest]
+    #[arg(long, global = true, value_name = "DIR", env = "MANES_LEDGER")]
+    pub(crate) ledger: Option<PathBuf>,
+    /// The manifest
+    #[arg(long, global = true, value_name = "FILE", default_value = "manes.toml")]
+    pub(crate) manifest: PathBuf,
+    /// Print JSON, in a shape that stays stable
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say more on standard error; twice for even more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Submit an event, wait until its flow has ended, print the results
+    #[command(after_help = "Example: manes run csv.question '{\"question\": \"mean price by city?\", \"file\": \"sales.csv\"}'")]
+    Run(RunArgs),
+    /// Run a host in the foreground until interrupted
+    #[command(after_help = "Example: manes up --manifest examples/csv-analysis/manes.toml")]
+    Up(UpArgs),
+    /// Load a capability of the manifest into the running host
+    #[command(after_help = "Example: manes load table")]
+    Load(LoadArgs),
+    /// Show a flow: its events, activations, calls, times and denials
+    #[command(after_help = "Example: manes flow 4bf9 --calls")]
+    Flow(FlowArgs),
+    /// List flows
+    #[command(after_help = "Example: manes flows --last 20")]
+    Flows(FlowsArgs),
+    /// List records
+    #[command(after_help = "Example: manes log --flow 4bf9 --kind outcome")]
+    Log(LogArgs),
+    /// Verify the ledger: every byte, signature and link
+    #[command(after_help = "Example: manes verify --checkpoint yesterday.checkpoint")]
+    Verify(VerifyArgs),
+    /// Print a proof of one record that stands on its own
+    #[command(after_help = "Example: manes receipt 12 > receipt.json && manes-verify receipt receipt.json")]
+    Receipt(ReceiptArgs),
+    /// Run recorded activations again from the record alone and compare
+    #[command(after_help = "Example: manes replay 4bf9\n         manes replay 4bf9 --agent proposer --component new.wasm")]
+    Replay(ReplayArgs),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example: manes completion bash > /etc/bash_completion.d/manes")]
+    Completion(CompletionArgs),
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Topic of the event
+    pub(crate) topic: String,
+    /// Its data: text, @FILE, or - for standard input [default: {}]
+    pub(crate) data: Option<String>,
+    /// Id of the event: the same id twice is one event
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+    /// Content type of the data
+    #[arg(long, default_value = "application/json")]
+    pub(crate) content_type: String,
+    /// Seconds to wait for the flow to end
+    #[arg(long, default_value_t = 120, value_name = "SECONDS")]
+    pub(crate) timeout: u64,
+}
+
+/// Arguments of `up`.
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    /// Port of the control interface on 127.0.0.1; 0 for any
+    #[arg(long, default_value_t = 0)]
+    pub(crate) port: u16,
+}
+
+/// Arguments of `load`.
+#[derive(Debug, Args)]
+pub(crate) struct LoadArgs {
+    /// Name of the capability in the manifest
+    pub(crate) name: String,
+    /// Another file than the manifest's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) component: Option<PathBuf>,
+}
+
+/// Arguments of `flow`.
+#[derive(Debug, Args)]
+pub(crate) struct FlowArgs {
+    /// The flow's id, or its beginning
+    pub(crate) id: String,
+    /// Show every call
+    #[arg(long)]
+    pub(crate) calls: bool,
+}
+
+/// Arguments of `flows`.
+#[derive(Debug, Args)]
+pub(crate) struct FlowsArgs {
+    /// Only the newest N
+    #[arg(long, value_name = "N")]
+    pub(crate) last: Option<usize>,
+}
+
+/// Arguments of `log`.
+#[derive(Debug, Args)]
+pub(crate) struct LogArgs {
+    /// Only records of this flow
+    #[arg(long)]
+    pub(crate) flow: Option<String>,
+    /// Only records of this agent
+    #[arg(long)]
+    pub(crate) agent: Option<String>,
+    /// Only events on these topics, with NATS wildcards
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) topic: Option<String>,
+    /// Only records of this kind
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// Only the newest N
+    #[arg(long, value_name = "N")]
+    pub(crate) last: Option<usize>,
+    /// Show bodies
+    #[arg(long)]
+    pub(crate) bodies: bool,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// A checkpoint that you hold: the ledger must extend it (may be repeated)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Vec<PathBuf>,
+    /// The ledger must have this id
+    #[arg(long, value_name = "HEX")]
+    pub(crate) ledger_id: Option<String>,
+}
+
+/// Arguments of `receipt`.
+#[derive(Debug, Args)]
+pub(crate) struct ReceiptArgs {
+    /// Index of the record, as `manes log` prints it
+    pub(crate) record: u64,
+    /// Leave the body out: prove that it was recorded without showing it
+    #[arg(long)]
+    pub(crate) without_body: bool,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// A flow or an activation, or the beginning of its id
+    pub(crate) id: String,
+    /// Only this agent's activations
+    #[arg(long)]
+    pub(crate) agent: Option<String>,
+    /// Run this component instead: what if?
+    #[arg(long, value_name = "FILE")]
+    pub(crate) component: Option<PathBuf>,
+}
+
+/// Arguments of `completion`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionArgs {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}

@@ -1,0 +1,146 @@
+//! `manes log`: records in ledger order.
+
+use crate::args::{Global, LogArgs};
+use crate::exit::{Exit, usage};
+use crate::{open, render};
+use manes_core::cbor::Item;
+use manes_core::ids::{ActivationId, FlowId};
+use manes_core::record::{EndStatus, Envelope, Kind};
+use manes_core::topic::{Pattern, Topic};
+use manes_runtime::ledger::Entry;
+use manes_runtime::records::Records as _;
+use serde_json::json;
+use std::collections::{HashMap, VecDeque};
+
+/// Kinds that a filter can name.
+const KINDS: [&str; 10] =
+    ["genesis", "key", "deployment", "event", "start", "intent", "outcome", "end", "unrouted", "conflict"];
+
+/// Prints the records that pass all filters.
+pub(crate) fn log(global: &Global, args: &LogArgs) -> anyhow::Result<Exit> {
+    let reader = open::reader(global)?;
+    let mut filter = Filter::new(args)?;
+    filter.flow = args.flow.as_deref().map(|id| open::flow(&reader, id)).transpose()?;
+    let mut kept: VecDeque<Entry> = VecDeque::new();
+    reader.each(|entry| {
+        if filter.passes(&entry) {
+            if args.last.is_some_and(|last| kept.len() >= last) {
+                kept.pop_front();
+            }
+            // Without a limit each record is printed as it comes, so that memory stays small.
+            match args.last {
+                Some(0) => {}
+                Some(_) => kept.push_back(entry),
+                None => print(global, args, &entry, &filter),
+            }
+        }
+        true
+    })?;
+    kept.iter().for_each(|entry| print(global, args, entry, &filter));
+    Ok(Exit::Done)
+}
+
+struct Filter {
+    flow: Option<FlowId>,
+    agent: Option<String>,
+    topic: Option<Pattern>,
+    kind: Option<String>,
+    /// Calls name their activation only: what each activation belongs to.
+    activations: HashMap<ActivationId, (Option<FlowId>, String)>,
+}
+
+impl Filter {
+    fn new(args: &LogArgs) -> anyhow::Result<Self> {
+        if let Some(kind) = args.kind.as_deref().filter(|kind| !KINDS.contains(kind)) {
+            return Err(usage(format!("{kind:?} is no kind of record; kinds are: {}", KINDS.join(", "))));
+        }
+        let topic = args.topic.as_deref().map(str::parse).transpose();
+        let topic = topic.map_err(|error| usage(format!("--topic: {error}")))?;
+        let (agent, kind) = (args.agent.clone(), args.kind.clone());
+        Ok(Self { flow: None, agent, topic, kind, activations: HashMap::new() })
+    }
+
+    fn passes(&mut self, entry: &Entry) -> bool {
+        let envelope = &entry.envelope;
+        if let (Kind::Start, Some(id), Some(agent)) = (envelope.kind(), envelope.activation, &envelope.agent) {
+            self.activations.insert(id, (envelope.flow, agent.clone()));
+        }
+        let known = envelope.activation.and_then(|id| self.activations.get(&id));
+        let flow = envelope.flow.or_else(|| known.and_then(|(flow, _)| *flow));
+        let agent = envelope.agent.as_ref().or_else(|| known.map(|(_, agent)| agent));
+        let on_topic = |pattern: &Pattern| {
+            envelope.topic.as_deref().and_then(|topic| topic.parse::<Topic>().ok()).is_some_and(|t| pattern.matches(&t))
+        };
+        self.flow.is_none_or(|wanted| flow == Some(wanted))
+            && self.agent.as_ref().is_none_or(|wanted| agent == Some(wanted))
+            && self.topic.as_ref().is_none_or(on_topic)
+            && self.kind.as_deref().is_none_or(|wanted| envelope.kind().name() == wanted)
+    }
+}
+
+fn print(global: &Global, args: &LogArgs, entry: &Entry, filter: &Filter) {
+    let body = args.bodies.then(|| entry.body.as_deref().and_then(|body| Item::decode(body).ok())).flatten();
+    let body = body.map(|item| item.to_json());
+    if global.json {
+        println!("{}", shape(entry, body));
+        return;
+    }
+    let envelope = &entry.envelope;
+    let known = envelope.activation.and_then(|id| filter.activations.get(&id));
+    let flow = envelope.flow.or_else(|| known.and_then(|(flow, _)| *flow)).map_or_else(|| "-".into(), |id| id.short());
+    let agent = envelope.agent.as_deref().or_else(|| known.map(|(_, agent)| agent.as_str())).unwrap_or("-");
+    let style = render::Style::stdout();
+    let time = manes_runtime::time::rfc3339(envelope.time_ns);
+    println!(
+        "{:>7}  {}  {flow:<8}  {:<10}  {agent:<12}  {}",
+        entry.index,
+        style.dim(&time),
+        envelope.kind().name(),
+        render::plain(&detail(envelope))
+    );
+    if let Some(body) = body {
+        println!("         {}", style.dim(&render::plain(&body.to_string())));
+    }
+}
+
+/// What a record is about, in a few words.
+fn detail(envelope: &Envelope) -> String {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let bytes = envelope.body.map(|body| render::bytes(body.length)).unwrap_or_default();
+    match envelope.kind() {
+        Kind::Event => format!("{}  {bytes}", text(&envelope.topic)),
+        Kind::Unrouted | Kind::Conflict => format!("{}  {}", text(&envelope.topic), text(&envelope.rule)),
+        Kind::Start => format!("attempt {}", envelope.attempt.unwrap_or_default()),
+        Kind::Intent | Kind::Outcome => {
+            let served = envelope.parent.map(|parent| format!("{parent}.")).unwrap_or_default();
+            let denied = if envelope.decision == Some(1) { "  denied" } else { "" };
+            format!("{served}{}  {}  {bytes}{denied}", envelope.call.unwrap_or_default(), text(&envelope.function))
+        }
+        Kind::End => {
+            let status = envelope.status.and_then(EndStatus::from_number).map_or("unknown", EndStatus::name);
+            format!("{status}  {}  fuel {}", render::count(envelope.calls.unwrap_or_default(), "call"), envelope.fuel.unwrap_or_default())
+        }
+        Kind::Deployment => match envelope.status {
+            Some(manes_runtime::deploy::REMOVED) => "removed".into(),
+            Some(manes_runtime::deploy::WAITING) => "waiting for a capability".into(),
+            _ => format!("component {}", envelope.component.map(|d| d.short()).unwrap_or_default()),
+        },
+        Kind::Genesis | Kind::Key => envelope.key.map(|key| format!("key {}", key.short())).unwrap_or_default(),
+        Kind::Unknown(number) => format!("kind {number} of a later version"),
+    }
+}
+
+/// The stable shape of a record.
+fn shape(entry: &Entry, body: Option<serde_json::Value>) -> serde_json::Value {
+    let envelope = &entry.envelope;
+    json!({
+        "record": entry.index, "leaf": entry.leaf, "kind": envelope.kind().name(), "time_ns": envelope.time_ns,
+        "flow": envelope.flow, "event": envelope.event, "topic": envelope.topic, "agent": envelope.agent,
+        "principal": envelope.principal, "activation": envelope.activation, "attempt": envelope.attempt,
+        "deployment": envelope.deployment, "cause": envelope.cause, "call": envelope.call, "parent": envelope.parent,
+        "function": envelope.function, "effect": envelope.effect, "decision": envelope.decision,
+        "rule": envelope.rule, "provider": envelope.provider, "component": envelope.component,
+        "status": envelope.status, "fuel": envelope.fuel, "calls": envelope.calls, "drafts": envelope.drafts,
+        "elapsed_ns": envelope.elapsed_ns, "bytes": envelope.body.map(|b| b.length), "body": body,
+    })
+}

@@ -1,0 +1,12 @@
+//! One file for each command.
+
+pub(crate) mod completion;
+pub(crate) mod flow;
+pub(crate) mod flows;
+pub(crate) mod load;
+pub(crate) mod log;
+pub(crate) mod receipt;
+pub(crate) mod replay;
+pub(crate) mod run;
+pub(crate) mod up;
+pub(crate) mod verify;

@@ -1,0 +1,85 @@
+//! `manes run`: an event in, results out.
+
+use crate::args::{Global, RunArgs};
+use crate::exit::{Exit, usage};
+use crate::render;
+use crate::session::{Either, Reply, Request, RunReply, RunRequest};
+use manes_runtime::query::EventView;
+use std::io::Read as _;
+
+/// Submits the event, waits, prints the results.
+pub(crate) async fn run(global: &Global, args: RunArgs) -> anyhow::Result<Exit> {
+    let request = RunRequest {
+        id: args.id.map_or_else(random_id, Ok)?,
+        topic: args.topic,
+        content_type: args.content_type,
+        data: data(args.data.as_deref().unwrap_or("{}"))?,
+        timeout_ms: args.timeout.saturating_mul(1000),
+    };
+    let session = Either::open(global).await?;
+    let reply = session.ask(Request::Run(request)).await;
+    let closed = session.close().await;
+    let Reply::Run(reply) = reply? else { anyhow::bail!("the host answered something else") };
+    closed?;
+    print(global, &reply)?;
+    Ok(exit(&reply))
+}
+
+fn random_id() -> anyhow::Result<String> {
+    let mut id = [0; 16];
+    getrandom::fill(&mut id).map_err(|error| anyhow::anyhow!("no randomness for an id: {error}"))?;
+    Ok(manes_core::ids::hex(&id))
+}
+
+fn data(argument: &str) -> anyhow::Result<String> {
+    if argument == "-" {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map_err(|error| usage(format!("standard input: {error}")))?;
+        return Ok(text);
+    }
+    match argument.strip_prefix('@') {
+        Some(path) => std::fs::read_to_string(path).map_err(|error| usage(format!("failed to read {path}: {error}"))),
+        None => Ok(argument.to_owned()),
+    }
+}
+
+/// Events at the ends of the flow: those that no agent took and none had to.
+fn results(reply: &RunReply) -> impl Iterator<Item = &EventView> {
+    let handled = |event: &EventView| reply.flow.activations.iter().any(|a| a.event.as_deref() == Some(&event.id));
+    reply.flow.events.iter().filter(move |event| !handled(event) && event.unrouted.is_none())
+}
+
+fn exit(reply: &RunReply) -> Exit {
+    match (reply.ended, reply.flow.status.as_str()) {
+        (false, _) => Exit::Unfinished,
+        (true, "done") => Exit::Done,
+        (true, _) => Exit::Rejected,
+    }
+}
+
+fn print(global: &Global, reply: &RunReply) -> anyhow::Result<()> {
+    let flow = &reply.flow;
+    let word = if reply.ended { flow.status.as_str() } else { "not finished in time" };
+    if global.json {
+        let results: Vec<_> = results(reply)
+            .map(|event| serde_json::json!({ "topic": event.topic, "data": event.data, "record": event.record }))
+            .collect();
+        let shape = serde_json::json!({
+            "flow": flow.flow, "status": word, "new": reply.new, "results": results,
+            "activations": flow.activations.len(),
+            "elapsed_ns": flow.activations.iter().map(|a| a.elapsed_ns).sum::<u64>(),
+        });
+        println!("{shape}");
+        return Ok(());
+    }
+    for event in results(reply) {
+        println!("{}", event.data.as_deref().unwrap_or_default());
+    }
+    for activation in flow.activations.iter().filter(|a| a.status != "done") {
+        eprintln!("{}: {} {}", activation.agent, activation.status, render::plain(&activation.message));
+    }
+    let id = flow.flow.short();
+    let repeated = if reply.new { "" } else { " (submitted before)" };
+    eprintln!("flow {id}… {word}{repeated} · manes flow {id} · manes replay {id}");
+    Ok(())
+}

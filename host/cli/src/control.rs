@@ -1,0 +1,125 @@
+//! The control interface of a running host: one endpoint on loopback, behind a token.
+//!
+//! A page in the operator's browser can reach loopback too. So the token is required everywhere, the Host header must
+//! name exactly our address, and a request with an Origin is refused: no page has business here.
+
+use crate::exit;
+use crate::session::{Reply, Request, perform};
+use anyhow::Context as _;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use http_body_util::{BodyExt as _, Full};
+use manes_core::limits::EVENT_BYTES_MAX;
+use manes_runtime::host::Host;
+use serde::{Deserialize, Serialize};
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::sync::Arc;
+use tokio::net::{TcpListener, TcpStream};
+
+/// How to reach a running host: the content of its control file, which only its user can read.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Address {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// What it wants to hear.
+    pub(crate) token: String,
+}
+
+#[derive(Clone)]
+struct Server {
+    host: Arc<Host>,
+    address: Arc<Address>,
+}
+
+/// A new address with a random token.
+pub(crate) fn address(listener: &TcpListener) -> anyhow::Result<Address> {
+    let mut token = [0; 32];
+    getrandom::fill(&mut token).map_err(|error| anyhow::anyhow!("no randomness for a token: {error}"))?;
+    Ok(Address { address: listener.local_addr()?, token: manes_core::ids::hex(&token) })
+}
+
+/// Writes the control file, readable by its owner alone.
+pub(crate) fn publish(path: &Path, address: &Address) -> anyhow::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    let new = path.with_extension(format!("{}.new", std::process::id()));
+    let _stale = std::fs::remove_file(&new);
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    file.write_all(serde_json::to_string(address)?.as_bytes())?;
+    std::fs::rename(&new, path).with_context(|| format!("failed to write {}", path.display()))
+}
+
+/// The running host behind a control file, if it answers.
+pub(crate) async fn find(path: &Path) -> Option<Address> {
+    let address: Address = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+    TcpStream::connect(address.address).await.ok().map(|_| address)
+}
+
+/// The routes.
+pub(crate) fn serve(host: Arc<Host>, address: Address) -> Router {
+    let server = Server { host, address: Arc::new(address) };
+    // A request repeats an event's data as JSON text, which at worst escapes every byte.
+    let limit = DefaultBodyLimit::max(6 * EVENT_BYTES_MAX + 4096);
+    Router::new().route("/v1", post(handle)).layer(limit).with_state(server)
+}
+
+async fn handle(State(server): State<Server>, headers: HeaderMap, body: Bytes) -> Response {
+    if !admitted(&headers, &server.address) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    let request: Request = match serde_json::from_slice(&body) {
+        Ok(request) => request,
+        Err(error) => return reply(&Reply::Refused { exit: 2, message: format!("a malformed request: {error}") }),
+    };
+    match perform(&server.host, request).await {
+        Ok(done) => reply(&done),
+        Err(error) => reply(&Reply::Refused { exit: exit::of(&error) as u8, message: format!("{error:#}") }),
+    }
+}
+
+fn admitted(headers: &HeaderMap, address: &Address) -> bool {
+    let only = |name: header::HeaderName, expected: &str| {
+        let mut values = headers.get_all(name).iter();
+        values.next().is_some_and(|value| same(value.as_bytes(), expected.as_bytes())) && values.next().is_none()
+    };
+    !headers.contains_key(header::ORIGIN)
+        && only(header::HOST, &address.address.to_string())
+        && only(header::AUTHORIZATION, &format!("Bearer {}", address.token))
+}
+
+/// Compares without saying by its time where the difference is.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |acc, (a, b)| acc | (a ^ b)) == 0
+}
+
+fn reply(reply: &Reply) -> Response {
+    let body = serde_json::to_vec(reply).unwrap_or_default();
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+/// Asks a running host.
+pub(crate) async fn ask(address: &Address, request: &Request) -> anyhow::Result<Reply> {
+    let stream = TcpStream::connect(address.address).await.context("the running host does not answer")?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(stream)).await?;
+    let driver = tokio::spawn(connection);
+    let request = http::Request::post("/v1")
+        .header(header::HOST, address.address.to_string())
+        .header(header::AUTHORIZATION, format!("Bearer {}", address.token))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Full::new(Bytes::from(serde_json::to_vec(request)?)))?;
+    let response = sender.send_request(request).await?;
+    let status = response.status();
+    let body = response.into_body().collect().await?.to_bytes();
+    driver.abort();
+    anyhow::ensure!(status.is_success(), "the running host refused: {status}");
+    Ok(serde_json::from_slice(&body)?)
+}

@@ -1,0 +1,69 @@
+//! Opens what commands work on, with errors that say what to do.
+
+use crate::args::Global;
+use crate::exit::{Exit, coded, usage};
+use crate::paths;
+use anyhow::Context as _;
+use manes_core::ids::{ActivationId, FlowId};
+use manes_runtime::engine::Wasm;
+use manes_runtime::host::Host;
+use manes_runtime::ledger::{Embedded, Ledger, OpenError, Options, Reader};
+use manes_runtime::manifest::Manifest;
+use manes_runtime::query::{self, Named};
+use manes_runtime::seams::Seams;
+use std::sync::Arc;
+
+/// The ledger, to read.
+pub(crate) fn reader(global: &Global) -> anyhow::Result<Reader> {
+    let folder = paths::ledger(global);
+    Reader::open(&folder).map_err(|error| match error {
+        OpenError::Absent { .. } => usage(format!(
+            "there is no ledger in {}; name one with --ledger DIR, or begin one with `manes run` or `manes up`",
+            folder.display()
+        )),
+        other => coded(Exit::Unverified, other.to_string()),
+    })
+}
+
+/// An engine that keeps compiled code in the home.
+pub(crate) fn wasm() -> anyhow::Result<Wasm> {
+    Ok(Wasm::new(Some(&paths::home()?.join("cache")))?)
+}
+
+/// The manifest.
+pub(crate) fn manifest(global: &Global) -> anyhow::Result<Manifest> {
+    Manifest::read(&global.manifest).map_err(|error| {
+        let help = if global.manifest.exists() { "" } else { "; name one with --manifest FILE" };
+        usage(format!("{error}{help}"))
+    })
+}
+
+/// A host in this process.
+pub(crate) async fn host(global: &Global) -> anyhow::Result<Host> {
+    let manifest = manifest(global)?;
+    let (folder, home) = (paths::ledger(global), paths::home()?);
+    let seams = Seams::system();
+    let ledger = Embedded::open(&folder, &home, seams.clone(), Options::default())
+        .with_context(|| format!("failed to open the ledger in {}", folder.display()))?;
+    let ledger: Arc<dyn Ledger> = Arc::new(ledger);
+    Ok(Host::start(ledger, wasm()?, seams, manifest).await?)
+}
+
+/// What an id means.
+pub(crate) fn named(reader: &Reader, id: &str) -> anyhow::Result<Named> {
+    query::resolve(reader, id)?.map_err(usage)
+}
+
+/// The flow that an id means.
+pub(crate) fn flow(reader: &Reader, id: &str) -> anyhow::Result<FlowId> {
+    match named(reader, id)? {
+        Named::Flow(flow) => Ok(flow),
+        Named::Activation(id) => flow_of(reader, id),
+    }
+}
+
+fn flow_of(reader: &Reader, id: ActivationId) -> anyhow::Result<FlowId> {
+    let record = query::gather_activation(reader, id)?;
+    let flow = record.events.first().and_then(|event| event.envelope.flow);
+    flow.ok_or_else(|| usage(format!("activation {id} has no flow")))
+}

@@ -1,0 +1,165 @@
+//! Text for people: colours on a terminal only, guest text escaped, ids shortened.
+
+use manes_runtime::query::{ActivationView, CallView, FlowView};
+use std::io::IsTerminal as _;
+
+/// Longest excerpt of data in a line, in characters.
+const EXCERPT_CHARS: usize = 100;
+
+/// Styles, empty where output is no terminal or `NO_COLOR` is set.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Style {
+    on: bool,
+}
+
+impl Style {
+    /// For standard output.
+    pub(crate) fn stdout() -> Self {
+        Self { on: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() }
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// Less important.
+    pub(crate) fn dim(self, text: &str) -> String {
+        self.paint("2", text)
+    }
+
+    /// Good.
+    pub(crate) fn good(self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    /// Bad.
+    pub(crate) fn bad(self, text: &str) -> String {
+        self.paint("31", text)
+    }
+
+    /// A name.
+    pub(crate) fn name(self, text: &str) -> String {
+        self.paint("1", text)
+    }
+}
+
+/// An error with its causes, each said once.
+pub(crate) fn error(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text = if text.is_empty() { cause } else { format!("{text}: {cause}") };
+        }
+    }
+    text
+}
+
+/// The beginning of guest text, escaped so that it cannot steer a terminal.
+pub(crate) fn excerpt(text: &str) -> String {
+    let cut: String = text.chars().take(EXCERPT_CHARS).collect();
+    let more = if cut.len() < text.len() { "…" } else { "" };
+    format!("{}{more}", plain(&cut))
+}
+
+/// Guest text with control characters escaped.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().fold(String::new(), |mut out, c| {
+        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+        out
+    })
+}
+
+/// A duration in the unit that fits.
+pub(crate) fn duration(ns: u64) -> String {
+    match ns {
+        0..1_000_000_000 => format!("{}.{} ms", ns / 1_000_000, ns / 100_000 % 10),
+        _ => format!("{}.{} s", ns / 1_000_000_000, ns / 100_000_000 % 10),
+    }
+}
+
+/// A size in the unit that fits.
+pub(crate) fn bytes(count: u64) -> String {
+    match count {
+        0..1024 => format!("{count} B"),
+        1024..1_048_576 => format!("{}.{} KiB", count / 1024, count % 1024 * 10 / 1024),
+        _ => format!("{}.{} MiB", count >> 20, (count % (1 << 20)) * 10 >> 20),
+    }
+}
+
+/// `1 call`, `2 calls`.
+pub(crate) fn count(number: u64, word: &str) -> String {
+    if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
+}
+
+/// A flow as a tree of events and the activations that handled them.
+pub(crate) fn flow(view: &FlowView, calls: bool, style: Style) -> String {
+    let mut out = Vec::new();
+    let status = match view.status.as_str() {
+        "done" => style.good("done"),
+        other => style.bad(other),
+    };
+    let elapsed: u64 = view.activations.iter().map(|a| a.elapsed_ns).sum();
+    out.push(format!(
+        "flow {}  {status}  {}  {}",
+        style.name(&view.flow.to_string()),
+        count(view.activations.len() as u64, "activation"),
+        duration(elapsed)
+    ));
+    for root in view.events.iter().filter(|event| event.emitted_by.is_none()) {
+        let data = root.data.as_deref().map(excerpt).unwrap_or_default();
+        let from = style.dim(&format!("from {}  {}", root.source, bytes(root.bytes)));
+        out.push(format!("{}  {from}  {data}", style.name(&root.topic)));
+        if let Some(why) = &root.unrouted {
+            out.push(format!(" └ {}", style.bad(&format!("unrouted: {why}"))));
+        }
+        branch(view, &root.id, " ", calls, style, &mut out);
+    }
+    out.join("\n")
+}
+
+/// The activations that handled one event, and below each what it emitted.
+fn branch(view: &FlowView, event: &str, indent: &str, calls: bool, style: Style, out: &mut Vec<String>) {
+    let handlers: Vec<_> = view.activations.iter().filter(|a| a.event.as_deref() == Some(event)).collect();
+    for (place, activation) in handlers.iter().enumerate() {
+        let last = place + 1 == handlers.len();
+        out.push(format!("{indent}{} {}", if last { "└" } else { "├" }, line(activation, style)));
+        let below = format!("{indent}{} ", if last { " " } else { "│" });
+        if calls {
+            out.extend(activation.calls.iter().map(|c| format!("{below}  {}", call(c, style))));
+        } else {
+            let denied = activation.calls.iter().filter(|call| call.denied);
+            out.extend(denied.map(|c| format!("{below}  {}", call(c, style))));
+        }
+        for event in view.events.iter().filter(|e| e.emitted_by == Some(activation.activation)) {
+            let unrouted = event.unrouted.as_deref();
+            if let Some(why) = unrouted {
+                out.push(format!("{below}└ {} {}", event.topic, style.bad(&format!("unrouted: {why}"))));
+            }
+            branch(view, &event.id, &below, calls, style, out);
+        }
+    }
+}
+
+fn line(activation: &ActivationView, style: Style) -> String {
+    let emitted = if activation.emitted.is_empty() { "nothing".to_owned() } else { activation.emitted.join(", ") };
+    let own = activation.calls.iter().filter(|call| call.parent.is_none()).count() as u64;
+    let numbers = format!("{}  {}", count(own, "call"), duration(activation.elapsed_ns));
+    let end = match activation.status.as_str() {
+        "done" => String::new(),
+        other if activation.message.is_empty() => format!("  {}", style.bad(other)),
+        other => format!("  {}", style.bad(&format!("{other}: {}", plain(&activation.message)))),
+    };
+    format!("{} → {emitted}  {}{end}", style.name(&activation.agent), style.dim(&numbers))
+}
+
+fn call(call: &CallView, style: Style) -> String {
+    let served = call.parent.map(|parent| format!("{parent}.")).unwrap_or_default();
+    let json = |value: &Option<serde_json::Value>| value.as_ref().map(|v| excerpt(&v.to_string())).unwrap_or_default();
+    let outcome = match (&call.ended, call.denied) {
+        (Some(ended), _) => style.bad(&format!("ended: {}", plain(ended))),
+        (None, true) => style.bad("denied"),
+        (None, false) => format!("→ {}", json(&call.outcome)),
+    };
+    format!("{served}{}  {}  {}  {outcome}", call.call, call.function, style.dim(&json(&call.args)))
+}

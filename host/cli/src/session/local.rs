@@ -1,0 +1,93 @@
+//! A host in this process, for the time of one command.
+
+use super::{LoadReply, LoadRequest, Reply, Request, RunReply, RunRequest, Session};
+use crate::args::Global;
+use crate::exit::{Exit, coded, usage};
+use crate::open;
+use manes_runtime::event::{Content, Data};
+use manes_runtime::host::{Host, HostError, Submission};
+use manes_runtime::query;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Who submits events from the command line.
+const SUBMITTER: &str = "client/cli";
+
+/// A session with a host of our own.
+pub(crate) struct Local {
+    host: Host,
+}
+
+impl Local {
+    pub(super) async fn open(global: &Global) -> anyhow::Result<Self> {
+        Ok(Self { host: open::host(global).await? })
+    }
+}
+
+impl Session for Local {
+    async fn ask(&self, request: Request) -> anyhow::Result<Reply> {
+        perform(&self.host, request).await
+    }
+
+    async fn close(self) -> anyhow::Result<()> {
+        Ok(self.host.stop().await?)
+    }
+}
+
+/// Does what is asked on `host`: the same for our own and for a running one.
+pub(crate) async fn perform(host: &Host, request: Request) -> anyhow::Result<Reply> {
+    match request {
+        Request::Run(request) => run(host, request).await.map(Reply::Run),
+        Request::Load(request) => load(host, request).await.map(Reply::Load),
+    }
+}
+
+async fn run(host: &Host, request: RunRequest) -> anyhow::Result<RunReply> {
+    let takers = takers(host, &request.topic).await?;
+    if takers.is_empty() {
+        return Err(nobody(host, &request.topic).await?);
+    }
+    let content =
+        Content { content_type: request.content_type, data: Data::Text(request.data), extensions: BTreeMap::new() };
+    let submission = Submission { submitter: SUBMITTER.into(), id: request.id, topic: request.topic, content };
+    let submitted = host.submit(submission).await.map_err(refused)?;
+    let wait = Duration::from_millis(request.timeout_ms);
+    let ended = match tokio::time::timeout(wait, host.flow_ended(&submitted)).await {
+        Ok(ended) => ended.map(|()| true)?,
+        Err(_) => false,
+    };
+    let record = query::gather_from(host.ledger(), submitted.flow, submitted.index)?;
+    Ok(RunReply { new: submitted.new, ended, flow: query::view(submitted.flow, &record) })
+}
+
+async fn takers(host: &Host, topic: &str) -> anyhow::Result<Vec<String>> {
+    let topic: manes_core::topic::Topic =
+        topic.parse().map_err(|error| usage(format!("the topic {topic:?} cannot be used: {error}")))?;
+    let takes = |agent: &manes_runtime::router::AgentView| {
+        let patterns = agent.subscribe.iter().filter_map(|p| p.parse::<manes_core::topic::Pattern>().ok());
+        patterns.into_iter().any(|pattern| pattern.matches(&topic))
+    };
+    Ok(host.agents().await?.into_iter().filter(takes).map(|agent| agent.name).collect())
+}
+
+async fn nobody(host: &Host, topic: &str) -> anyhow::Result<anyhow::Error> {
+    let mut known: Vec<String> = host.agents().await?.into_iter().flat_map(|agent| agent.subscribe).collect();
+    known.sort();
+    known.dedup();
+    Ok(usage(format!("no agent takes {topic}; agents here take: {}", known.join(", "))))
+}
+
+async fn load(host: &Host, request: LoadRequest) -> anyhow::Result<LoadReply> {
+    let started = host.load_capability(&request.name, request.path.as_deref()).await.map_err(refused)?;
+    Ok(LoadReply { started })
+}
+
+fn refused(error: HostError) -> anyhow::Error {
+    match error {
+        HostError::Conflict { .. } => coded(Exit::Rejected, error.to_string()),
+        HostError::Unknown { .. } | HostError::Topic { .. } | HostError::EventSize { .. } | HostError::Read { .. } => {
+            usage(error.to_string())
+        }
+        other => other.into(),
+    }
+}

@@ -1,0 +1,133 @@
+//! A session: the commands that change something, for a ledger's folder and for a running host alike.
+//!
+//! Each command is written once, against [`Session`].
+
+mod local;
+mod remote;
+
+use crate::args::Global;
+use crate::control;
+use crate::paths;
+use manes_runtime::query::FlowView;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use local::perform;
+
+/// An event to submit.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RunRequest {
+    /// Its id; equal ids are one event.
+    pub(crate) id: String,
+    /// Its topic.
+    pub(crate) topic: String,
+    /// MIME type of the data.
+    pub(crate) content_type: String,
+    /// Text.
+    pub(crate) data: String,
+    /// How long to wait for the flow's end.
+    pub(crate) timeout_ms: u64,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RunReply {
+    /// False if the same event had been submitted before.
+    pub(crate) new: bool,
+    /// False if it was not finished in time.
+    pub(crate) ended: bool,
+    /// The flow as it stands.
+    pub(crate) flow: FlowView,
+}
+
+/// A capability to load.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LoadRequest {
+    /// Its name in the manifest.
+    pub(crate) name: String,
+    /// Another file than the manifest's, absolute.
+    pub(crate) path: Option<std::path::PathBuf>,
+}
+
+/// What a load changed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct LoadReply {
+    /// Agents that waited for it and now run.
+    pub(crate) started: Vec<String>,
+}
+
+/// What can be asked of a host.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub(crate) enum Request {
+    /// Submit an event and wait.
+    Run(RunRequest),
+    /// Load a capability.
+    Load(LoadRequest),
+}
+
+/// What it answers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "did", rename_all = "kebab-case")]
+pub(crate) enum Reply {
+    /// The flow.
+    Run(RunReply),
+    /// The agents that started.
+    Load(LoadReply),
+    /// Why not, with an exit code.
+    Refused {
+        /// The code.
+        exit: u8,
+        /// The message.
+        message: String,
+    },
+}
+
+/// Somebody who can be asked.
+pub(crate) trait Session {
+    /// Asks; a refusal is an error.
+    async fn ask(&self, request: Request) -> anyhow::Result<Reply>;
+    /// Ends the session.
+    async fn close(self) -> anyhow::Result<()>;
+}
+
+/// A session of one of the two kinds.
+pub(crate) enum Either {
+    /// A host in this process.
+    Local(Box<local::Local>),
+    /// A running host.
+    Remote(remote::Remote),
+}
+
+impl Either {
+    /// The running host that holds the ledger, else one in this process.
+    pub(crate) async fn open(global: &Global) -> anyhow::Result<Self> {
+        match Self::running(global).await? {
+            Some(remote) => Ok(remote),
+            None => Ok(Self::Local(Box::new(local::Local::open(global).await?))),
+        }
+    }
+
+    /// The running host that holds the ledger, if there is one.
+    pub(crate) async fn running(global: &Global) -> anyhow::Result<Option<Self>> {
+        let path = paths::control(&paths::ledger(global))?;
+        Ok(control::find(&path).await.map(|address| Self::Remote(remote::Remote::new(address))))
+    }
+
+    /// Asks.
+    pub(crate) async fn ask(&self, request: Request) -> anyhow::Result<Reply> {
+        match self {
+            Self::Local(local) => local.ask(request).await,
+            Self::Remote(remote) => remote.ask(request).await,
+        }
+    }
+
+    /// Ends the session.
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
+        match self {
+            Self::Local(local) => local.close().await,
+            Self::Remote(remote) => remote.close().await,
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Collects the records of one flow.
+
+use crate::ledger::{Entry, LedgerError};
+use crate::records::Records;
+use manes_core::cbor::{CborError, Reader};
+use manes_core::cursor::{Recorded, RecordedCall};
+use manes_core::function::FunctionId;
+use manes_core::ids::{ActivationId, Digest, FlowId};
+use manes_core::lens::Effect;
+use manes_core::record::{CallStatus, EndStatus, Kind};
+use std::collections::{BTreeMap, HashMap};
+use thiserror::Error;
+
+/// One attempt, as recorded.
+#[derive(Debug, Clone)]
+pub struct AttemptRecord {
+    /// Its start.
+    pub start: Entry,
+    /// Intents and outcomes, children included, in order.
+    pub calls: Vec<Entry>,
+    /// Its end, unless it is still open.
+    pub end: Option<Entry>,
+    /// Events that became visible with its end.
+    pub emitted: Vec<Entry>,
+    /// The event it handled.
+    pub event: Option<Entry>,
+    /// The deployment in force.
+    pub deployment: Option<Entry>,
+}
+
+/// One flow, as recorded.
+#[derive(Debug, Clone, Default)]
+pub struct FlowRecord {
+    /// Its events in ledger order; the first is the root.
+    pub events: Vec<Entry>,
+    /// Its attempts in the order of their starts.
+    pub attempts: Vec<AttemptRecord>,
+    /// Unrouted and conflict records.
+    pub notes: Vec<Entry>,
+}
+
+/// Why an attempt cannot be replayed from what is here.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Missing {
+    /// A body was erased or never kept.
+    #[error("expired: the {what} of record {index} is not kept any more")]
+    Expired {
+        /// Which part.
+        what: &'static str,
+        /// The record.
+        index: u64,
+    },
+    /// A body that cannot be read.
+    #[error("record {index} cannot be read: {why}")]
+    Malformed {
+        /// The record.
+        index: u64,
+        /// Why.
+        why: String,
+    },
+}
+
+/// An id, shortened or whole, of a flow or an activation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    /// A flow.
+    Flow(FlowId),
+    /// An activation.
+    Activation(ActivationId),
+}
+
+/// Finds what `prefix` of an id means.
+///
+/// # Errors
+/// The ledger cannot be read; inside, why the prefix names nothing or too much.
+pub fn resolve(records: &impl Records, prefix: &str) -> Result<Result<Named, String>, LedgerError> {
+    let prefix = prefix.trim_end_matches('…').to_ascii_lowercase();
+    if prefix.len() < 4 || !prefix.chars().all(|c| c.is_ascii_hexdigit()) {
+        return Ok(Err(format!("{prefix:?} is no id; give at least four hex digits, as `manes flows` prints them")));
+    }
+    let mut found = Vec::new();
+    records.each(|entry| {
+        let envelope = &entry.envelope;
+        match (envelope.kind(), envelope.flow, envelope.activation) {
+            (Kind::Event, Some(flow), _) if flow.to_string().starts_with(&prefix) => push(&mut found, Named::Flow(flow)),
+            (Kind::Start, _, Some(id)) if id.to_string().starts_with(&prefix) => push(&mut found, Named::Activation(id)),
+            _ => {}
+        }
+        true
+    })?;
+    Ok(match found.as_slice() {
+        [one] => Ok(*one),
+        [] => Err(format!("no flow or activation begins with {prefix}; `manes flows` lists them")),
+        many => Err(format!("{prefix} is the beginning of {} ids; give more digits", many.len())),
+    })
+}
+
+fn push(found: &mut Vec<Named>, named: Named) {
+    if !found.contains(&named) {
+        found.push(named);
+    }
+}
+
+/// Gathers a flow.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn gather(records: &impl Records, flow: FlowId) -> Result<FlowRecord, LedgerError> {
+    gather_from(records, flow, 0)
+}
+
+/// Gathers a flow whose root event lies at `from` or later. Deployments before that are left out.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn gather_from(records: &impl Records, flow: FlowId, from: u64) -> Result<FlowRecord, LedgerError> {
+    collect(records, from, |entry| entry.envelope.flow == Some(flow))
+}
+
+/// Gathers the attempts of one activation, with the events they handled and emitted.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn gather_activation(records: &impl Records, id: ActivationId) -> Result<FlowRecord, LedgerError> {
+    let mut flow = None;
+    records.each(|entry| {
+        if entry.envelope.kind() == Kind::Start && entry.envelope.activation == Some(id) {
+            flow = entry.envelope.flow;
+        }
+        flow.is_none()
+    })?;
+    let Some(flow) = flow else { return Ok(FlowRecord::default()) };
+    let mut record = gather(records, flow)?;
+    record.attempts.retain(|attempt| attempt.start.envelope.activation == Some(id));
+    Ok(record)
+}
+
+fn collect(records: &impl Records, from: u64, wanted: impl Fn(&Entry) -> bool) -> Result<FlowRecord, LedgerError> {
+    let mut flow = FlowRecord::default();
+    let mut deployments: HashMap<Digest, Entry> = HashMap::new();
+    let mut running: HashMap<ActivationId, usize> = HashMap::new();
+    records.each_from(from, |entry| {
+        match entry.envelope.kind() {
+            Kind::Deployment => drop(deployments.insert(entry.leaf, entry)),
+            Kind::Event if wanted(&entry) => flow.events.push(entry),
+            Kind::Start if wanted(&entry) => {
+                entry.envelope.activation.map(|id| running.insert(id, flow.attempts.len()));
+                let event = flow.events.iter().find(|event| Some(event.leaf) == entry.envelope.cause).cloned();
+                let deployment = entry.envelope.deployment.and_then(|leaf| deployments.get(&leaf)).cloned();
+                let (calls, emitted) = (Vec::new(), Vec::new());
+                flow.attempts.push(AttemptRecord { start: entry, calls, end: None, emitted, event, deployment });
+            }
+            Kind::Intent | Kind::Outcome | Kind::End => {
+                let place = entry.envelope.activation.and_then(|id| running.get(&id)).copied();
+                if let Some(attempt) = place.and_then(|place| flow.attempts.get_mut(place)) {
+                    match entry.envelope.kind() {
+                        Kind::End => attempt.end = Some(entry),
+                        _ => attempt.calls.push(entry),
+                    }
+                }
+            }
+            Kind::Unrouted | Kind::Conflict if wanted(&entry) => flow.notes.push(entry),
+            _ => {}
+        }
+        true
+    })?;
+    for attempt in &mut flow.attempts {
+        let emitted = flow.events.iter().filter(|event| event.envelope.cause == Some(attempt.start.leaf));
+        attempt.emitted = emitted.cloned().collect();
+    }
+    Ok(flow)
+}
+
+impl AttemptRecord {
+    /// How it ended.
+    #[must_use]
+    pub fn status(&self) -> Option<EndStatus> {
+        self.end.as_ref().and_then(|end| end.envelope.status).and_then(EndStatus::from_number)
+    }
+
+    /// The agent.
+    #[must_use]
+    pub fn agent(&self) -> &str {
+        self.start.envelope.agent.as_deref().unwrap_or_default()
+    }
+
+    /// The agent's own calls, as replay needs them.
+    ///
+    /// # Errors
+    /// What is not kept or cannot be read.
+    pub fn recorded_calls(&self) -> Result<Vec<RecordedCall>, Missing> {
+        let own = self.calls.iter().filter(|entry| entry.envelope.parent.is_none());
+        let mut calls: BTreeMap<u64, RecordedCall> = BTreeMap::new();
+        for entry in own {
+            let number = entry.envelope.call.unwrap_or_default();
+            let index = entry.index;
+            let bytes = entry.body.as_deref().ok_or(Missing::Expired { what: "arguments or outcome", index })?;
+            let body = Body::read(bytes).map_err(|why| Missing::Malformed { index, why: why.to_string() })?;
+            let malformed = |why: &str| Missing::Malformed { index, why: why.to_owned() };
+            let args = match (body.args, calls.remove(&number)) {
+                (Some(args), _) => args,
+                (None, Some(intent)) => intent.args,
+                (None, None) => return Err(malformed("an outcome without arguments or intent")),
+            };
+            let outcome = match entry.envelope.kind() {
+                Kind::Intent => Recorded::Unknown,
+                _ => outcome(entry, body.outcome, body.ended).ok_or_else(|| malformed("no outcome"))?,
+            };
+            let function = entry.envelope.function.as_deref().and_then(FunctionId::parse);
+            let function = function.ok_or_else(|| malformed("no function"))?;
+            let effect = entry.envelope.effect.and_then(Effect::from_u64).unwrap_or(Effect::Write);
+            calls.insert(number, RecordedCall { number, function, effect, args, outcome });
+        }
+        Ok(calls.into_values().collect())
+    }
+}
+
+fn outcome(entry: &Entry, outcome: Option<Vec<u8>>, ended: Option<String>) -> Option<Recorded> {
+    match CallStatus::from_number(entry.envelope.status?)? {
+        CallStatus::Returned => outcome.map(Recorded::Returned),
+        CallStatus::Denied => outcome.map(Recorded::Denied),
+        CallStatus::Ended => ended.map(Recorded::Ended),
+    }
+}
+
+/// The parts of a call's body, values still encoded.
+#[derive(Debug, Default)]
+pub(super) struct Body {
+    pub(super) args: Option<Vec<u8>>,
+    pub(super) outcome: Option<Vec<u8>>,
+    pub(super) ended: Option<String>,
+}
+
+impl Body {
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, CborError> {
+        let mut r = Reader::new(bytes);
+        let mut body = Self::default();
+        for _ in 0..r.map()? {
+            let key = r.text()?;
+            let start = r.position();
+            let item = r.item()?;
+            let encoded = r.since(start).to_vec();
+            match key {
+                "args" => body.args = Some(encoded),
+                "outcome" => body.outcome = Some(encoded),
+                "ended" => body.ended = item.as_text().map(str::to_owned),
+                _ => {}
+            }
+        }
+        r.end()?;
+        Ok(body)
+    }
+}

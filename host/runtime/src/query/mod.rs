@@ -1,0 +1,7 @@
+//! What a ledger says of flows, activations and calls, gathered from one pass over its records.
+
+mod gather;
+mod view;
+
+pub use gather::{AttemptRecord, FlowRecord, Missing, Named, gather, gather_activation, gather_from, resolve};
+pub use view::{ActivationView, CallView, EventView, FlowSummary, FlowView, flows, view};
