@@ -131,7 +131,8 @@ class Memory:
         for name in list(self.files) + [name + "/" for name in self.folders]:
             if name.startswith(start):
                 first, slash, _ = name[len(start):].partition("/")
-                found[first] = folder.FOLDER if slash else folder.FILE
+                if first:
+                    found[first] = folder.FOLDER if slash else folder.FILE
         return sorted(found.items())
 
     def open(self, name):

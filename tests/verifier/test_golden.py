@@ -147,7 +147,9 @@ class Golden(unittest.TestCase):
                 for part in range(4):
                     spliced = list(parts[index])
                     spliced[part] = parts[other][part]
-                    if spliced != parts[index]:
+                    # Bodies that are all null are no finding: the storage may erase them.
+                    erased = part == 3 and len(parts[other][3]) == len(parts[index][3]) and not any(parts[other][3])
+                    if spliced != parts[index] and not erased:
                         payloads = self.payloads[:index] + [encode(spliced)] + self.payloads[index + 1 :]
                         self.refused(self.resplit(payloads), "part %d of block %d is that of %d" % (part, index, other))
         writer = Writer()
