@@ -2,7 +2,7 @@
 """Verifies Manes ledgers and receipts, by FORMAT.md and without the host's code.
 
     manes_verify.py [--json] [--ledger-id HEX] [--checkpoint FILE]... LEDGER_DIR
-    manes_verify.py [--json] [--ledger-id HEX] receipt FILE
+    manes_verify.py [--json] [--ledger-id HEX] [--checkpoint FILE]... receipt FILE
     manes_verify.py --batch [--json] [--ledger-id HEX] [--checkpoint FILE]...
 
 Exit code 0: verified. 2: the arguments make no sense. 5: not verified, be it for what is there or because it cannot be
@@ -29,7 +29,7 @@ def main(arguments):
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--ledger-id", metavar="HEX", help="the ledger must be this one")
     parser.add_argument("--checkpoint", metavar="FILE", action="append", default=[],
-                        help="the ledger must extend this checkpoint, held elsewhere; may be repeated")
+                        help="a checkpoint held elsewhere: the ledger must extend it, a receipt must be of its tree; repeatable")
     parser.add_argument("--batch", action="store_true", help="judge the folders named on the standard input")
     parser.add_argument("what", nargs="*", metavar="LEDGER_DIR | receipt FILE")
     options = parser.parse_args(arguments)
@@ -43,17 +43,15 @@ def main(arguments):
         parser.error("--batch takes its paths from the standard input")
     if not options.batch and not is_receipt and len(options.what) != 1:
         parser.error("one LEDGER_DIR, or receipt and one FILE")
-    if is_receipt and options.checkpoint:
-        parser.error("a receipt carries its checkpoint; --checkpoint is for folders")
     try:
         if options.batch:
             return batch(options, ledger_id)
         if is_receipt:
-            report = receipt.verify(read(options.what[1]), NoCache.verify, ledger_id)
+            report = receipt.verify(read(options.what[1]), NoCache.verify, ledger_id, held(options))
         else:
             report = folder.verify(folder.Disk(options.what[0]), NoCache, held(options), ledger_id)
     except Refused as refused:
-        return refuse(refused, options.json)
+        return refuse(refused, options.json, is_receipt)
     if options.json:
         print(json.dumps(report, indent=2, sort_keys=True))
     else:
@@ -73,9 +71,10 @@ def held(options):
     return [(path, read(path)) for path in options.checkpoint]
 
 
-def refuse(refused, as_json):
+def refuse(refused, as_json, is_receipt):
     if as_json:
-        print(json.dumps(refused.report(), indent=2, sort_keys=True))
+        report = {"finding": {"message": str(refused)}, "verified": False} if is_receipt else refused.report()
+        print(json.dumps(report, indent=2, sort_keys=True))
     else:
         print("not verified: %s" % refused)
     return NOT_VERIFIED

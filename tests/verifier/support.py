@@ -8,6 +8,9 @@ import base64
 import hashlib
 import io
 import os
+import random
+import sys
+import unittest
 
 from manes import checkpoint, ed25519, folder, hashing, segment, tree
 from manes.cbor import Float, Map
@@ -249,3 +252,31 @@ class Writer:
         source = Memory({"segments/00000000.seg": segment_of(self.payloads), "checkpoint": self.note()})
         source.files.update(files or {})
         return source
+
+
+# --- tampering -----------------------------------------------------------------------------------------------------------
+
+SEED = 20240229
+ALL_BITS = "MANES_ALL_BITS"
+
+
+def flips(data, seed):
+    """(byte, bit) to flip: one pseudo-random bit of each byte, or all eight."""
+    choose = random.Random(seed)
+    for at in range(len(data)):
+        for bit in range(8) if os.environ.get(ALL_BITS) else [choose.randrange(8)]:
+            yield at, bit
+
+
+def flipped(data, at, bit):
+    changed = bytearray(data)
+    changed[at] ^= 1 << bit
+    return bytes(changed)
+
+
+def main():
+    """`unittest.main`, and the option --all-bits. It goes through the environment, which `python3 -m unittest` can set too."""
+    if "--all-bits" in sys.argv:
+        sys.argv.remove("--all-bits")
+        os.environ[ALL_BITS] = "1"
+    unittest.main()

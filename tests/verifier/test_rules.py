@@ -3,7 +3,9 @@
 import unittest
 
 from manes import hashing
-from support import HOST, ROOT, SECOND, Memory, Writer, body_of, encode, finding, key_record, note, segment_of, verify
+from manes.block import Block
+from manes.tree import leaf
+from support import HOST, ROOT, SECOND, Writer, body_of, encode, finding, key_record, verify
 
 ACTIVATION = b"A" * 32
 DEPLOYMENT = encode({0: 2, 1: 0, 9: "adder", 20: 0})
@@ -38,9 +40,12 @@ class Blocks(Case):
 
     def test_counts(self):
         for header, words in (
-            ({8: 2}, "counts 2"), ({9: bytes(32)}, "root over the envelopes"), ({2: bytes(32)}, "another ledger"), ({5: 2}, "number 2"),
-            ({6: bytes(32)}, "previous block"), ({4: 0}, "incarnation 0"), ({7: 1}, "first record is 1"), ({7: 3}, "first record is 3"),
-            ({11: [2, bytes(32)]}, "head of 2 blocks"), ({11: [1, bytes(32)]}, "another root"), ({11: [0, bytes(32)]}, "another root"),
+            ({8: 2}, "counts 2"), ({9: bytes(32)}, "root over the envelopes"), ({2: bytes(32)}, "another ledger"),
+            ({5: 2}, "number 2"),
+            ({6: bytes(32)}, "previous block"), ({4: 0}, "incarnation 0"), ({7: 1}, "first record is 1"),
+            ({7: 3}, "first record is 3"),
+            ({11: [2, bytes(32)]}, "head of 2 blocks"), ({11: [1, bytes(32)]}, "another root"),
+            ({11: [0, bytes(32)]}, "another root"),
             ({3: SECOND.public}, "not enrolled"), ({0: 2}, "format 2"), ({1: 2}, "suite 2"), ({12: 0}, "13 pairs"),
         ):
             with self.subTest(words):
@@ -63,7 +68,8 @@ class Blocks(Case):
 
     def test_seal(self):
         for seal, words in (
-            ([], "0 signatures"), ([[2, HOST.public, bytes(64)]], "suite 2"), ([[1, SECOND.public, bytes(64)]], "another key"),
+            ([], "0 signatures"), ([[2, HOST.public, bytes(64)]], "suite 2"),
+            ([[1, SECOND.public, bytes(64)]], "another key"),
             ([[1, HOST.public, bytes(64)]], "signature on the header"),
             ([[1, HOST.public, HOST.sign(b"x")]] * 2, "2 signatures"),
         ):
@@ -75,8 +81,6 @@ class Blocks(Case):
     def test_seal_needs_the_pae(self):
         writer = Writer()
         writer.block([EVENT])
-        from manes.block import Block
-
         raw = Block(writer.payloads.pop()).header.raw
         writer.payloads.append(encode([raw, [[1, HOST.public, HOST.sign(raw)]], [EVENT], [None]]))
         self.refused(writer, "signature on the header")
@@ -87,8 +91,10 @@ class Blocks(Case):
         other = body_of(b"hello", b"t" * 16)[1]
         for record, bodies, words in (
             (envelope, [stored], None), (envelope, [None], None), (EVENT, [None], None), (EVENT, [stored], "no commitment"),
-            (envelope, [other], "commits to"), (envelope, [[stored[0], b"hellO"]], "commits to"), (envelope, [[stored[0], b"hell"]], "4 bytes"),
-            (envelope, [], "0 bodies"), (envelope, [stored, None], "2 bodies"), (envelope, [[bytes(16), bytes(32), 0]], "missing"),
+            (envelope, [other], "commits to"), (envelope, [[stored[0], b"hellO"]], "commits to"),
+            (envelope, [[stored[0], b"hell"]], "4 bytes"),
+            (envelope, [], "0 bodies"), (envelope, [stored, None], "2 bodies"),
+            (envelope, [[bytes(16), bytes(32), 0]], "missing"),
             ({**envelope, 3: [commitment[0], 6]}, [stored], "5 bytes"),
         ):
             with self.subTest(words):
@@ -120,7 +126,8 @@ class Keys(Case):
     def test_genesis(self):
         for genesis, words in (
             ({0: 3, 1: 0, 24: ROOT.public, 26: bytes(16)}, "not genesis"), ({0: 0, 1: 0, 26: bytes(16)}, "no key"),
-            ({0: 0, 1: 0, 24: ROOT.public}, "no nonce"), ({0: 0, 1: 0, 24: bytes(32), 26: bytes(16)}, "root key's signature"),
+            ({0: 0, 1: 0, 24: ROOT.public}, "no nonce"),
+            ({0: 0, 1: 0, 24: bytes(32), 26: bytes(16)}, "root key's signature"),
         ):
             with self.subTest(words):
                 self.refused(Writer(genesis), words)
@@ -146,7 +153,8 @@ class Keys(Case):
         ledger = Writer().ledger
         good = key_record(ledger, SECOND)
         for record, words in (
-            (good, None), (key_record(ledger, SECOND, root=HOST), "root key's signature"), (key_record(ledger, HOST), "enrolled again"),
+            (good, None), (key_record(ledger, SECOND, root=HOST), "root key's signature"),
+            (key_record(ledger, HOST), "enrolled again"),
             (key_record(bytes(32), SECOND), "root key's signature"), (key_record(ledger, SECOND, 1), "was not enrolled"),
             (changed(good, k20=1), "root key's signature"), (changed(good, k20=2), "status 2"), (changed(good, k1=99), None),
             ({k: good[k] for k in good if k != 20}, "no status"), ({k: good[k] for k in good if k != 24}, "no key"),
@@ -203,8 +211,6 @@ class Records(Case):
             leaves = []
             encoded = []
             for record in groups:
-                from manes.tree import leaf
-
                 record = record(leaves) if callable(record) else record
                 record = record if isinstance(record, bytes) else encode(record)
                 leaves.append(leaf(record))
@@ -236,9 +242,11 @@ class Records(Case):
 
     def test_whole_attempt(self):
         report = self.run_records(self.BEGIN + [
-            self.intent(1), self.outcome(3, k13=1), self.outcome(3, k13=1, k14=1), self.outcome(3, k13=1, k14=9), self.outcome(2, k13=2),
+            self.intent(1), self.outcome(3, k13=1), self.outcome(3, k13=1, k14=1), self.outcome(3, k13=1, k14=9),
+            self.outcome(2, k13=2),
             self.outcome(2, k13=3, k14=0), self.outcome(2, k13=3, k14=1), self.intent(4), self.end(3),
-            lambda h: {0: 8, 1: 0, 4: h[1]}, lambda h: {0: 9, 1: 0, 4: h[1]}, {0: 77, 1: 0, 2: True, 4: bytes(32)}, {0: 10, 1: 0},
+            lambda h: {0: 8, 1: 0, 4: h[1]}, lambda h: {0: 9, 1: 0, 4: h[1]}, {0: 77, 1: 0, 2: True, 4: bytes(32)},
+            {0: 10, 1: 0},
         ])
         self.assertEqual(report["open_attempts"], 0)
         self.assertEqual(self.run_records(self.BEGIN)["open_attempts"], 1)
@@ -259,8 +267,6 @@ class Records(Case):
         self.run_records(self.BEGIN + [lambda h: start(h[1], h[0], k11=2)])
 
     def test_cause_in_the_future(self):
-        from manes.tree import leaf
-
         self.run_records([{0: 8, 1: 0, 4: leaf(EVENT)}, EVENT], "no earlier event")
 
     def test_intents(self):
@@ -296,140 +302,6 @@ class Records(Case):
         for kind in (8, 9):
             self.run_records([EVENT, lambda h: {0: kind, 1: 0}], "no earlier event")
             self.run_records([EVENT, DEPLOYMENT, lambda h: {0: kind, 1: 0, 4: h[1]}], "no earlier event")
-
-
-class Artifacts(Case):
-    NAME = hashing.sha256(b"\0asm").hex()
-
-    def deploy(self, body, component=None, files=None):
-        commitment, stored = body_of(body)
-        writer = Writer()
-        record = {0: 2, 1: 0, 3: commitment, 9: "adder"}
-        writer.block([{**record, 31: component} if component else record], [stored])
-        return writer.folder(files)
-
-    def test_named_in_the_body(self):
-        there = {"artifacts/" + self.NAME: b"\0asm"}
-        self.refused(self.deploy(encode({"component": self.NAME})), "missing")
-        report = verify(self.deploy(encode({"component": self.NAME}), files=there))
-        self.assertEqual((report["artifacts"], report["artifacts_unnamed"]), (1, 0))
-        for body in (
-            b"", b"\xff", encode({"component": self.NAME.upper()}), encode({"component": self.NAME[:62]}), encode({b"component": self.NAME}),
-            encode({"component": bytes(32)}), encode(["component", self.NAME]), encode({"component": self.NAME}) + b"\0",
-        ):
-            self.accepted(self.deploy(body))
-            self.assertEqual(verify(self.deploy(body, files=there))["artifacts_unnamed"], 1)
-
-    def test_named_in_the_envelope(self):
-        there = {"artifacts/" + self.NAME: b"\0asm"}
-        self.refused(self.deploy(b"", bytes.fromhex(self.NAME)), "missing")
-        self.accepted(self.deploy(b"", bytes.fromhex(self.NAME), there))
-        self.refused(self.deploy(encode({"component": "00" * 32}), bytes.fromhex(self.NAME), there), "missing")
-        self.refused(self.deploy(b"", bytes.fromhex(self.NAME), {"artifacts/" + self.NAME: b"\0asM"}), "SHA-256")
-
-
-class Checkpoints(Case):
-    def setUp(self):
-        self.writer = Writer()
-        for _ in range(4):
-            self.writer.block([EVENT])
-
-    def with_note(self, data):
-        return self.writer.folder({"checkpoint": data})
-
-    def test_every_size(self):
-        for size in range(self.writer.tree.size + 1):
-            report = verify(self.with_note(self.writer.note(size)))
-            self.assertEqual(report["tail"], self.writer.tree.size - size)
-            report = verify(self.with_note(self.writer.note(0)), [self.writer.note(size), self.writer.note(1)])
-            self.assertEqual((report["tail"], report["tier"]), (self.writer.tree.size - max(size, 1), "extends"))
-
-    def test_not_of_this_ledger(self):
-        writer = self.writer
-        root = writer.tree.roots[2]
-        for data, words in (
-            (note(writer.ledger, 6, root, HOST), "cut or rolled back"), (note(writer.ledger, 3, root, HOST), "rewritten"),
-            (note(bytes(32), 2, root, HOST), "origin"), (note(writer.ledger, 2, root, SECOND), "not enrolled"),
-            (note(writer.ledger, 2, root, ROOT), "not enrolled"), (note(writer.ledger, 2, root[:31], HOST), "31 bytes"),
-        ):
-            with self.subTest(words):
-                self.assertEqual(self.refused(self.with_note(data), words).code, "checkpoint")
-                self.assertEqual(self.refused(writer, words, held=[data]).code, "held-checkpoint")
-
-    def test_form(self):
-        good = self.writer.note(3)
-        lines = good.decode().split("\n")
-        signature = lines[4]
-
-        def joined(*changed):
-            return "\n".join(changed).encode()
-
-        for data in (
-            b"", b"\n", good[:-1], good + b"\n", good + b"x", good.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + good, good.replace(b"\n3\n", b"\n03\n"),
-            good.replace(b"\n3\n", b"\n+3\n"), good.replace(b"\n3\n", b"\n3 \n"), good.replace(b"\n3\n", "\n\u0663\n".encode()),
-            joined(*lines[:3], "extension", "", signature, ""), joined(*lines[:3], signature, ""), joined(*lines[:4], ""),
-            joined(*lines[:4], signature.replace("\u2014", "-"), ""), joined(*lines[:4], signature.replace(" ", "  ", 1), ""),
-            joined(*lines[:4], signature + " ", ""), joined(*lines[:4], signature + "=", ""), joined(*lines[:4], signature[:-4], ""),
-            joined(*lines[:4], signature.rstrip("="), ""), good + b"\xff\n", good.replace(b"\n3\n", b"\n" + b"9" * 5000 + b"\n"),
-        ):
-            with self.subTest(data[-40:]):
-                self.assertIsNotNone(finding(self.with_note(data)))
-                self.assertIsNotNone(finding(self.writer.folder(), held=[data]))
-
-    def test_lines_of_others(self):
-        more = "\u2014 witness.example AAAA\n"
-        data = self.writer.note(3, more=more)
-        self.refused(self.with_note(data), "2 signature lines")
-        self.accepted(self.writer, held=[data])
-        text, _, line = self.writer.note(3).decode().rpartition("\n\n")
-        self.accepted(self.writer, held=[(text + "\n\n" + more + line).encode()])
-        self.refused(self.with_note((text + "\n\n" + more).encode()), "names its origin")
-        self.refused(self.writer, "names its origin", held=[(text + "\n\n" + more).encode()])
-        self.refused(self.writer, "does not begin", held=[(text + "\n\n" + line + "witness\n").encode()])
-
-    def test_missing_or_large(self):
-        source = self.writer.folder()
-        del source.files["checkpoint"]
-        self.assertEqual(self.refused(source, "missing").code, "missing")
-        self.assertEqual(self.refused(self.with_note(b"x" * 65537), "64 KiB").code, "size")
-
-
-class Segments(Case):
-    def setUp(self):
-        self.writer = Writer()
-        self.writer.block([EVENT])
-        self.writer.block([EVENT])
-
-    def source(self, *segments):
-        files = {"segments/%08d.seg" % index: data for index, data in enumerate(segments)}
-        return Memory({**files, "checkpoint": self.writer.note(1)})
-
-    def test_forms(self):
-        first, second, third = self.writer.payloads
-        whole = segment_of([first, second, third])
-        self.accepted(self.source(whole))
-        self.accepted(self.source(whole + bytes(100000)))
-        self.accepted(self.source(segment_of([first], 5), segment_of([second, third]), segment_of([])))
-        self.refused(self.source(segment_of([first]), segment_of([]), segment_of([second])), "no frame")
-        self.refused(self.source(segment_of([])), "no block")
-        self.refused(self.source(segment_of([first], 1) + whole[16:]), "neither a frame nor zeros")
-        for cut in range(len(whole)):
-            accepted = finding(self.source(whole[:cut])) is None
-            ends = [len(segment_of(self.writer.payloads[:n])) for n in (1, 2)]
-            self.assertEqual(accepted, cut in ends, cut)
-        for index in range(16):
-            bad = bytearray(whole)
-            bad[index] ^= 1
-            self.refused(self.source(bytes(bad)), "no segment head")
-        self.refused(self.source(segment_of([first, b"", second])), "ends early")
-
-    def test_one_byte_behind(self):
-        whole = segment_of(self.writer.payloads)
-        for at in (0, 1, 3, 15, 16, 17, (1 << 20) + 5):
-            tail = bytearray(at + 3)
-            tail[at] = 1
-            refused = self.refused(self.source(whole + bytes(tail)), "neither a frame nor zeros")
-            self.assertEqual((refused.offset, refused.code), (len(whole) + at, "damaged"))
 
 
 if __name__ == "__main__":

@@ -153,7 +153,7 @@ class FormatVectors(unittest.TestCase):
     def test_receipt(self):
         text = self.sections["The receipt of its record 2"].encode()
         report = receipt.verify(text, CACHE.verify)
-        self.assertEqual((report["record"], report["kind"], report["body"]), (2, 3, "present"))
+        self.assertEqual((report["index"], report["kind"], report["body"]), (2, "event", "verified"))
         self.assertEqual(report["ledger"], json.loads(text)["ledger"])
         with self.assertRaises(Refused):
             receipt.verify(text, CACHE.verify, bytes(32))
@@ -295,7 +295,8 @@ class Rfc6962(unittest.TestCase):
                 self.assertEqual(tree.root_from_path(leaves[index], index, size, siblings), root)
                 for wrong in (siblings + [root], siblings[:-1] if siblings else [root]):
                     self.assertIsNone(tree.root_from_path(leaves[index], index, size, wrong))
-                self.assertNotEqual(tree.root_from_path(leaves[index], (index + 1) % size, size, siblings), root if size > 1 else None)
+                self.assertNotEqual(tree.root_from_path(leaves[index], (index + 1) % size, size, siblings),
+                    root if size > 1 else None)
             self.assertIsNone(tree.root_from_path(leaves[0], size, size, []))
 
 

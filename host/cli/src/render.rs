@@ -158,7 +158,10 @@ fn call(call: &CallView, style: Style) -> String {
     let json = |value: &Option<serde_json::Value>| value.as_ref().map(|v| excerpt(&v.to_string())).unwrap_or_default();
     let outcome = match (&call.ended, call.denied) {
         (Some(ended), _) => style.bad(&format!("ended: {}", plain(ended))),
-        (None, true) => style.bad("denied"),
+        (None, true) => {
+            let why = call.denial.as_deref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
+            style.bad(&format!("denied{why}"))
+        }
         (None, false) => format!("→ {}", json(&call.outcome)),
     };
     format!("{served}{}  {}  {}  {outcome}", call.call, call.function, style.dim(&json(&call.args)))

@@ -68,8 +68,8 @@ pub struct CallRecord<'a> {
 pub enum CallEnd<'a> {
     /// It returned.
     Returned(Option<&'a Value>),
-    /// It was denied, and the guest is told this.
-    Denied(&'a Value),
+    /// It was denied: what the guest is told, and what the operator is told.
+    Denied(&'a Value, &'a str),
     /// It ends the attempt.
     Ended(&'a Ended),
 }
@@ -228,7 +228,7 @@ impl Journal {
     /// # Errors
     /// A failing ledger, or the attempt's recording limit.
     pub async fn intent(&self, call: &CallRecord<'_>) -> Result<Digest, Ended> {
-        let body = call_body(Some(call.args), None);
+        let body = call_body(Some(call.args), &[]);
         let leaf = self.push(self.envelope(Kind::Intent, call, self.start()), body, call.parent.is_some())?;
         self.flush().await?;
         Ok(leaf)
@@ -241,13 +241,14 @@ impl Journal {
     pub fn outcome(&self, call: &CallRecord<'_>, intent: Option<Digest>, end: &CallEnd<'_>) -> Result<(), Ended> {
         let args = intent.is_none().then_some(call.args);
         let (status, body) = match end {
-            CallEnd::Returned(value) => (CallStatus::Returned, call_body(args, Some(("outcome", encoded(*value))))),
-            CallEnd::Denied(value) => (CallStatus::Denied, call_body(args, Some(("outcome", encoded(Some(value)))))),
-            CallEnd::Ended(ended) => {
-                (CallStatus::Ended, call_body(args, Some(("ended", Item::Text(ended.text()).to_bytes()))))
+            CallEnd::Returned(value) => (CallStatus::Returned, call_body(args, &[("outcome", encoded(*value))])),
+            CallEnd::Denied(value, message) => {
+                let parts = [("denied", text(message)), ("outcome", encoded(Some(value)))];
+                (CallStatus::Denied, call_body(args, &parts))
             }
+            CallEnd::Ended(ended) => (CallStatus::Ended, call_body(args, &[("ended", text(&ended.text()))])),
         };
-        let denied = matches!(end, CallEnd::Denied(_) | CallEnd::Ended(Ended::Denied(_)));
+        let denied = matches!(end, CallEnd::Denied(..) | CallEnd::Ended(Ended::Denied(_)));
         let envelope = Envelope {
             status: Some(status.number()),
             decision: Some(u64::from(denied)),
@@ -347,18 +348,22 @@ fn encoded(value: Option<&Value>) -> Vec<u8> {
     value.map_or_else(|| Item::Null.to_bytes(), Value::to_bytes)
 }
 
-/// A call's body: a map of `args` and `outcome` or `ended`, whose values are already encoded.
-fn call_body(args: Option<&[u8]>, end: Option<(&str, Vec<u8>)>) -> Vec<u8> {
+fn text(text: &str) -> Vec<u8> {
+    Item::Text(text.to_owned()).to_bytes()
+}
+
+/// A call's body: a map of `args` and what came of it, whose values are already encoded.
+fn call_body(args: Option<&[u8]>, parts: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut w = Writer::new();
-    w.map(usize::from(args.is_some()) + usize::from(end.is_some()));
-    // Canonical order: `args` and `ended` are shorter than `outcome`, and `args` is the shortest.
+    w.map(usize::from(args.is_some()) + parts.len());
+    // Canonical order is by length first: `args`, then `ended`, `denied`, `outcome`, as the callers give them.
     if let Some(args) = args {
         w.text("args");
         w.raw(args);
     }
-    if let Some((key, value)) = end {
+    for (key, value) in parts {
         w.text(key);
-        w.raw(&value);
+        w.raw(value);
     }
     w.finish()
 }

@@ -1,7 +1,7 @@
 """Envelopes of records (FORMAT.md, "Envelopes").
 
 Invariant: an `Envelope` came from exactly one byte string, whose leaf hash it carries; every known key in it has the type of
-the table. Unknown keys were checked to be canonical, and are otherwise forgotten.
+the table; ranges are meaning, which is not judged here. Unknown keys were checked to be canonical, and are forgotten.
 """
 
 from . import tree
@@ -20,25 +20,6 @@ def kind_name(kind):
 
 def _uint(reader, what):
     return reader.uint(what)
-
-
-def _from_one(reader, what):
-    at = reader.pos
-    number = reader.uint(what)
-    if number < 1:
-        raise Refused("%s is 0; it counts from 1" % what, at)
-    return number
-
-
-def _up_to(limit):
-    def read(reader, what):
-        at = reader.pos
-        number = reader.uint(what)
-        if number > limit:
-            raise Refused("%s is %d; it is at most %d" % (what, number, limit), at)
-        return number
-
-    return read
 
 
 def _bytes(length):
@@ -70,14 +51,14 @@ FIELDS = {
     8: ("principal", _text),
     9: ("agent", _text),
     10: ("activation", _bytes(32)),
-    11: ("attempt", _from_one),
+    11: ("attempt", _uint),
     12: ("deployment", _bytes(32)),
-    13: ("call", _from_one),
+    13: ("call", _uint),
     14: ("part", _uint),
     15: ("parent", _uint),
     16: ("function", _text),
-    17: ("effect", _up_to(2)),
-    18: ("decision", _up_to(1)),
+    17: ("effect", _uint),
+    18: ("decision", _uint),
     19: ("rule", _text),
     20: ("status", _uint),
     21: ("fuel", _uint),

@@ -61,7 +61,8 @@ def verify(source, cache, held=(), ledger_id=None):
     try:
         return _Folder(source, cache).verify(held, ledger_id)
     except OSError as error:
-        raise Refused("it cannot be read: %s" % error.strerror, code="unreadable").at(file=_printable(error.filename)) from None
+        raise Refused("it cannot be read: %s" % error.strerror,
+            code="unreadable").at(file=_printable(error.filename)) from None
 
 
 def _printable(name):

@@ -6,7 +6,7 @@ Invariant: a receipt is accepted only if all eight steps hold, and only in the o
 import json
 import re
 
-from . import tree
+from . import cbor, tree
 from .block import Header
 from .checkpoint import open_note
 from .envelope import GENESIS, Envelope, kind_name, require
@@ -17,15 +17,16 @@ FORMAT = "manes-receipt/1"
 INTEGER = re.compile(r"(0|[1-9][0-9]{0,19})\Z", re.ASCII)
 
 
-def verify(data, verify_signature, ledger_id=None):
-    """Judges the receipt in the bytes `data`; returns the report, or raises `Refused`."""
+def verify(data, verify_signature, ledger_id=None, held=()):
+    """Judges the receipt in the bytes `data`; returns the report, or raises `Refused`. `held` are pairs of (name, note's
+    bytes): checkpoints kept elsewhere, under whose very tree the record must be proved."""
     try:
-        return _verify(data, verify_signature, ledger_id)
+        return _verify(data, verify_signature, ledger_id, held)
     except Refused as refused:
         raise refused.at(code="receipt")
 
 
-def _verify(data, verify_signature, ledger_id):
+def _verify(data, verify_signature, ledger_id, held):
     receipt = _object(_parse(data), "the receipt", (
         "format", "ledger", "genesis", "keys", "record", "block", "checkpoint"), ("body",))
     shape = _shape(receipt)
@@ -77,22 +78,60 @@ def _verify(data, verify_signature, ledger_id):
         raise Refused("block.path does not lead to the root of the checkpoint")
     # 8
     body = "none" if record.body is None else "withheld"
+    content = None
     if shape["body"] is not None:
         salt, content = shape["body"]
         hasher = commitment_hasher(salt)
         hasher.update(content)
         if record.body != (hasher.digest(), len(content)):
             raise Refused("body is not what the envelope commits to")
-        body = "present"
+        body = "verified"
+    for name, brought in held:
+        _compare(note, brought, name, ledger, [key for key, _ in keys], verify_signature)
     return {
         "block": shape["place"],
         "body": body,
         "checkpoint": {"root": note.root.hex(), "size": note.size},
-        "kind": record.kind,
+        "content": _for_people(content),
+        "host": header.host.hex(),
+        "index": shape["index"],
+        "kind": kind_name(record.kind),
+        "leaf": record.leaf.hex(),
         "ledger": ledger.hex(),
-        "record": shape["index"],
+        "tier": "extends" if held else "consistent",
+        "time_ns": record.time_ns,
         "verified": True,
     }
+
+
+def _compare(note, brought, name, ledger, keys, verify_signature):
+    """A held checkpoint says nothing of a tree of another size, so another size is refused like another root."""
+    try:
+        other = open_note(brought, ledger, keys, verify_signature, False)
+        if (other.size, other.root) != (note.size, note.root):
+            raise Refused("of %d blocks, and it is not the tree of the receipt's, of %d" % (other.size, note.size))
+    except Refused as refused:
+        raise refused.at(file=name)
+
+
+def _for_people(content):
+    """The body as JSON, where it is CBOR that JSON can say; else None."""
+    try:
+        return None if content is None else _json_of(cbor.decode(content))
+    except (Refused, ValueError):
+        return None
+
+
+def _json_of(value):
+    if isinstance(value, list):
+        return [_json_of(item) for item in value]
+    if isinstance(value, cbor.Map):
+        if any(not isinstance(key, str) for key, _ in value.pairs):
+            raise ValueError("a key that is no text")
+        return {key: _json_of(item) for key, item in value.pairs}
+    if isinstance(value, (bytes, cbor.Float)):
+        raise ValueError("nothing of JSON")
+    return value
 
 
 def _envelope(raw, name):

@@ -8,6 +8,7 @@ use super::error::LedgerError;
 use super::files::{Failure, Files, ensure_dir, replace, sync_parent};
 use super::health::Health;
 use manes_core::ids::Digest;
+use std::io;
 use std::path::Path;
 
 /// Bodies up to this lie in their block: one sync for all of them. Above it a file of its own costs less than a block
@@ -37,8 +38,12 @@ fn put(files: &Files, path: &Path, bytes: &[u8], digest: &Digest) -> Result<(), 
         // Who stored it may have died before its name was durable.
         return sync_parent(disk, path).map_err(Failure::at_sync);
     }
-    if let Some(parent) = path.parent() {
-        ensure_dir(disk, parent, Access::Shared).map_err(Failure::before_sync)?;
+    match (replace(disk, path, bytes, Access::Shared), path.parent()) {
+        // The first with these two digits.
+        (Err(failure), Some(parent)) if failure.source.kind() == io::ErrorKind::NotFound => {
+            ensure_dir(disk, parent, Access::Shared).map_err(Failure::before_sync)?;
+            replace(disk, path, bytes, Access::Shared)
+        }
+        (done, _) => done,
     }
-    replace(disk, path, bytes, Access::Shared)
 }

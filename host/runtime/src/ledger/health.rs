@@ -5,6 +5,7 @@
 
 use super::error::LedgerError;
 use super::files::Failure;
+use manes_core::verify::Violation;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -29,6 +30,11 @@ impl Health {
             why.into()
         });
         LedgerError::Poisoned { why: why.clone() }
+    }
+
+    /// The error for a block that the host's own verifier does not take. Nothing of it was written.
+    pub(super) fn refused(&self, wrong: &Violation) -> LedgerError {
+        self.poison(&format!("the host tried to write what cannot be true: {wrong}"))
     }
 
     /// The error for a file beside the chain that could not be written: a disk that is full before any sync has

@@ -23,6 +23,15 @@ pub(super) struct Place {
     pub(super) offset: u64,
 }
 
+/// A block that a scan found and verified.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    pub(super) place: Place,
+    pub(super) hash: Digest,
+    /// Number of its records.
+    pub(super) count: u64,
+}
+
 /// A block's place, its number in ledger order and its hash.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Located {
@@ -65,6 +74,20 @@ impl Index {
         let number = self.places.partition_point(|place| place.first <= record).checked_sub(1)?;
         let (place, hash) = (self.places.get(number)?, self.hashes.get(number)?);
         Some(Located { number: number as u64, place: *place, hash: *hash })
+    }
+}
+
+impl FromIterator<Found> for Index {
+    fn from_iter<T: IntoIterator<Item = Found>>(blocks: T) -> Self {
+        let mut index = Self::default();
+        index.extend(blocks);
+        index
+    }
+}
+
+impl Extend<Found> for Index {
+    fn extend<T: IntoIterator<Item = Found>>(&mut self, blocks: T) {
+        blocks.into_iter().for_each(|Found { place, hash, count }| self.push(place, hash, count));
     }
 }
 

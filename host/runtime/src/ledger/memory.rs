@@ -75,7 +75,7 @@ impl Shared {
             Ok(sealed) => sealed,
             Err(wrong) => {
                 state.durable = None;
-                return Err(self.health.poison(&format!("the host tried to write what cannot be true: {wrong}")));
+                return Err(self.health.refused(&wrong));
             }
         };
         let appended = Appended { first: checked.header.first, block: checked.hash };

@@ -8,13 +8,14 @@ use super::disk::{Disk, RealDisk};
 use super::error::{LedgerError, OpenError};
 use super::files::{Files, read_if_there};
 use super::inbox::Source as _;
-use super::index::Index;
+use super::index::Found;
 use super::scan::{End, Scan};
 use super::store::Store;
 use bytes::Bytes;
 use manes_core::block::Block;
 use manes_core::ids::{Digest, LedgerId};
 use manes_core::verify::ChainVerifier;
+use std::io::ErrorKind::NotFound;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -49,11 +50,11 @@ impl Reader {
     pub fn open_on(folder: &Path, disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
         let files = Files::new(disk, folder);
         // Before the blocks: what it covers was durable when it was written, so it must be among them.
-        let path = files.checkpoint();
-        let note = read_if_there(files.disk.as_ref(), &path).map_err(OpenError::io(&path))?;
+        let checkpoint = files.checkpoint();
+        let note = read_if_there(files.disk.as_ref(), &checkpoint).map_err(OpenError::io(&checkpoint))?;
         let (mut scan, mut found) = (Scan::new(), Vec::new());
         let end = match look(&mut scan, &files, &mut found) {
-            Err(OpenError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Err(OpenError::Io { path, source }) if source.kind() == NotFound && path == files.segments() => {
                 return Err(OpenError::Absent { folder: folder.to_owned() });
             }
             end => end?,
@@ -61,10 +62,9 @@ impl Reader {
         let Some(id) = scan.verifier.ledger() else { return Err(OpenError::Absent { folder: folder.to_owned() }) };
         if let Some(note) = note {
             let note = String::from_utf8_lossy(&note);
-            scan.verifier.extends(&note).map_err(|error| OpenError::extends(path, error))?;
+            scan.verifier.extends(&note).map_err(|error| OpenError::extends(checkpoint, error))?;
         }
-        let store = Store::new(id, files, Index::default());
-        store.extend(found);
+        let store = Store::new(id, files, found.into_iter().collect());
         Ok(Self { store, state: Mutex::new(State { scan, end, altered: false }) })
     }
 
@@ -160,9 +160,11 @@ impl Reader {
 
 /// One look at the folder, or two: beside a writer, one read can catch a block half written and the next one whole.
 /// Whole blocks after a bad one are damage only if the second look, which began after they were there, sees the same.
-fn look(scan: &mut Scan, files: &Files, found: &mut Vec<super::scan::Found>) -> Result<End, OpenError> {
+fn look(scan: &mut Scan, files: &Files, found: &mut Vec<Found>) -> Result<End, OpenError> {
     match scan.advance(files, found) {
         Err(OpenError::Damaged { .. }) => scan.advance(files, found),
+        // A segment that was begun and given up on a full disk.
+        Err(OpenError::Io { source, .. }) if source.kind() == NotFound => scan.advance(files, found),
         end => end,
     }
 }

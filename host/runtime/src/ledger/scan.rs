@@ -11,12 +11,12 @@
 use super::api::BATCH_BYTES_MAX;
 use super::disk::{Mode, read_from};
 use super::error::OpenError;
-use super::files::Files;
-use super::index::Place;
+use super::files::{Files, read_if_there};
+use super::index::{Found, Place};
 use super::tail::HEAD_BYTES;
 use manes_core::block::{Block, FORMAT, Header, SUITE};
 use manes_core::cbor::{CborError, Reader, Writer};
-use manes_core::ids::{Digest, LedgerId, PublicKey};
+use manes_core::ids::{LedgerId, PublicKey};
 use manes_core::keys;
 use manes_core::segment::{FRAME_HEAD_BYTES, FRAME_MAGIC, FrameError, Frames};
 use manes_core::verify::ChainVerifier;
@@ -39,9 +39,6 @@ pub enum End {
         bytes: u64,
     },
 }
-
-/// A block that was found and verified.
-pub(super) type Found = (Place, Digest, u64);
 
 /// A scan that can go on when the ledger has grown.
 #[derive(Debug)]
@@ -124,7 +121,7 @@ impl Scan {
         let mut unreadable = None;
         let checked = self.verifier.push(&block, |digest| {
             let path = files.blob(digest);
-            super::files::read_if_there(files.disk.as_ref(), &path).unwrap_or_else(|source| {
+            read_if_there(files.disk.as_ref(), &path).unwrap_or_else(|source| {
                 unreadable = Some(OpenError::Io { path, source });
                 None
             })
@@ -135,14 +132,15 @@ impl Scan {
         let checked = checked.map_err(|violation| OpenError::Violation { path: path(), offset, violation })?;
         let length = u32::try_from(FRAME_HEAD_BYTES + payload.len()).unwrap_or(u32::MAX);
         let place = Place { first: checked.header.first, segment: self.segment, length, offset };
-        Ok((place, checked.hash, checked.header.count))
+        Ok(Found { place, hash: checked.hash, count: checked.header.count })
     }
 
     /// Judges what stands at `at` in `bytes`, which begin at `base` in the segment, where a frame should be.
     fn end(&self, files: &Files, bytes: &[u8], at: usize, base: u64) -> Result<End, OpenError> {
         let rest = bytes.get(at..).unwrap_or_default();
-        let offset = base + at as u64;
-        let torn = rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
+        let written = rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        let rest = rest.get(..written).unwrap_or_default();
+        let (offset, torn) = (base + at as u64, written as u64);
         let damaged =
             |what: &str| Err(OpenError::Damaged { path: files.segment(self.segment), offset, what: what.to_owned() });
         if let Some(later) = self.later_block(rest) {

@@ -10,7 +10,7 @@ use super::error::LedgerError;
 use super::files::{Files, read_if_there};
 use super::health::Health;
 use super::inbox::Source;
-use super::index::{Cache, Index, Located, Place};
+use super::index::{Cache, Found, Index, Located, Place};
 use bytes::Bytes;
 use manes_core::block::Block;
 use manes_core::ids::{Digest, LedgerId};
@@ -46,9 +46,8 @@ impl Store {
     }
 
     /// Adds blocks that a scan found, in order.
-    pub(super) fn extend(&self, blocks: impl IntoIterator<Item = (Place, Digest, u64)>) {
-        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        blocks.into_iter().for_each(|(place, hash, count)| index.push(place, hash, count));
+    pub(super) fn extend(&self, blocks: Vec<Found>) {
+        self.index.write().unwrap_or_else(PoisonError::into_inner).extend(blocks);
     }
 
     pub(super) fn records(&self) -> u64 {

@@ -10,7 +10,7 @@ use super::health::is_full;
 use super::index::Place;
 use manes_core::segment::SEGMENT_HEAD;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Bytes of a segment's head.
@@ -23,6 +23,13 @@ pub(super) enum TailError {
     Full(PathBuf),
     /// Anything else. What lies after the last durable block is unknown.
     Failed(PathBuf, io::Error),
+}
+
+impl TailError {
+    /// The error of a step that no promise rests on yet.
+    fn unsynced(path: &Path, error: io::Error) -> Self {
+        if is_full(&error) { Self::Full(path.to_owned()) } else { Self::Failed(path.to_owned(), error) }
+    }
 }
 
 /// The last segment, open for writing.
@@ -70,7 +77,9 @@ impl Tail {
         }
         // After opening, or for a block that is larger than a segment.
         let length = self.segment_bytes.max(self.at + bytes);
-        preallocate(&self.files, self.number, self.file.as_ref(), length)?;
+        let path = self.files.segment(self.number);
+        self.file.preallocate(length).map_err(|error| TailError::unsynced(&path, error))?;
+        self.file.sync_data().map_err(|error| TailError::Failed(path, error))?;
         self.room = length;
         Ok(())
     }
@@ -111,25 +120,16 @@ impl Tail {
 /// Creates a segment with room up to `length`, durable with its name before the first block goes into it.
 fn begin(files: &Files, number: u32, length: u64) -> Result<Arc<dyn DiskFile>, TailError> {
     let path = files.segment(number);
-    let failed = |error| TailError::Failed(path.clone(), error);
-    remove_if_there(files.disk.as_ref(), &path).map_err(failed)?;
-    let file = files.disk.create(&path, Access::Shared).map_err(failed)?;
-    if let Err(error) = preallocate(files, number, file.as_ref(), length) {
-        // An empty last segment means nothing, so it may stay if it cannot be removed.
-        let _ = files.disk.remove(&path);
-        return Err(error);
-    }
-    file.write_at(0, &SEGMENT_HEAD).map_err(failed)?;
-    file.sync_data().map_err(failed)?;
-    files.disk.sync_dir(&files.segments()).map_err(failed)?;
+    let disk = files.disk.as_ref();
+    let created = remove_if_there(disk, &path).and_then(|()| disk.create(&path, Access::Shared));
+    let file = created.map_err(|error| TailError::unsynced(&path, error))?;
+    let filled = file.preallocate(length).and_then(|()| file.write_at(0, &SEGMENT_HEAD));
+    filled.map_err(|error| {
+        // It only takes room. Where it cannot be removed, it means nothing: the next attempt removes it.
+        let _ = disk.remove(&path);
+        TailError::unsynced(&path, error)
+    })?;
+    let synced = file.sync_data().and_then(|()| disk.sync_dir(&files.segments()));
+    synced.map_err(|error| TailError::Failed(path, error))?;
     Ok(file)
-}
-
-fn preallocate(files: &Files, number: u32, file: &dyn DiskFile, length: u64) -> Result<(), TailError> {
-    let path = files.segment(number);
-    match file.preallocate(length) {
-        Ok(()) => file.sync_data().map_err(|error| TailError::Failed(path, error)),
-        Err(error) if is_full(&error) => Err(TailError::Full(path)),
-        Err(error) => Err(TailError::Failed(path, error)),
-    }
 }

@@ -3,28 +3,27 @@
 //! Group commit: while one block is synced the next batches queue up, and all that are waiting go into one block. Under
 //! load the cost of a signature and a sync is thus shared; without load nobody waits.
 //!
-//! Invariant: nothing is published, answered or covered by a checkpoint before the sync of its block has returned.
+//! Invariant: nothing is published, answered or covered by a signed head before the sync of its block has returned.
 
 use super::api::Appended;
 use super::blobs::{INLINE_BYTES_MAX, put_blob};
 use super::chain::{Chain, Sealed};
 use super::decoded::Decoded;
-use super::disk::{Access, Lock};
+use super::disk::Lock;
 use super::error::LedgerError;
-use super::files::replace;
-use super::health::is_full;
+use super::heads::Heads;
 use super::store::Store;
 use super::tail::{Tail, TailError};
-use crate::keystore::{Keystore, KeystoreError};
-use crate::seams::Clock;
 use manes_core::block::StoredBody;
 use manes_core::ids::Digest;
 use manes_core::record::Record;
 use manes_core::segment;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::mpsc::{Receiver, error::TryRecvError};
+use tokio::sync::{oneshot, watch};
 
 /// Records of one group: over this a block's proofs and its reader's memory grow, and the shared cost is nothing.
 const GROUP_RECORDS_MAX: usize = 4_096;
@@ -38,7 +37,7 @@ const BLOCK_OVERHEAD_BYTES: u64 = 1_024;
 /// Where an answer goes.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, LedgerError>>;
 
-/// What the writer is asked to do.
+/// What the writer is asked to do. Whoever sends unparks its thread.
 #[derive(Debug)]
 pub(super) enum Message {
     /// Append a batch.
@@ -53,6 +52,7 @@ pub(super) enum Message {
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) records: Vec<Record>,
+    /// Envelopes and bodies.
     pub(super) bytes: u64,
     pub(super) reply: Reply<Appended>,
 }
@@ -63,41 +63,25 @@ pub(super) struct Writer {
     pub(super) store: Arc<Store>,
     pub(super) chain: Chain,
     pub(super) tail: Tail,
-    pub(super) keystore: Keystore,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) checkpoint_every: Duration,
-    /// Closes when no more appends are taken, so that those who wait for records learn it.
+    pub(super) heads: Heads,
+    /// Dropped when no more appends are taken, so that those who wait for records learn it.
     pub(super) durable: Option<watch::Sender<u64>>,
-    pub(super) checkpoint: Checkpoint,
     /// Held until the writer is gone.
     pub(super) _lock: Box<dyn Lock>,
 }
 
-/// The last head that was signed.
-#[derive(Debug, Default)]
-pub(super) struct Checkpoint {
-    pub(super) note: String,
-    /// Blocks that it covers.
-    pub(super) size: u64,
-    /// When, on the monotonic clock.
-    pub(super) at_ns: u64,
-}
-
 impl Writer {
     /// Works until it is told to close or nobody is left who could ask.
-    pub(super) fn run(mut self, mut messages: mpsc::Receiver<Message>) {
+    pub(super) fn run(mut self, mut messages: Receiver<Message>) {
         let mut next = None;
-        while let Some(message) = next.take().or_else(|| messages.blocking_recv()) {
-            if self.store.health.check().is_err() {
-                self.durable = None;
-            }
+        while let Some(message) = next.take().or_else(|| self.wait(&mut messages)) {
             match message {
                 Message::Append(first) => {
                     let group = gather(first, &mut messages, &mut next);
                     self.commit(group);
-                    self.checkpoint_if_due();
+                    self.sign_if_due();
                 }
-                Message::Checkpoint(reply) => answer(reply, self.sign_head()),
+                Message::Checkpoint(reply) => answer(reply, self.heads.sign(&self.chain, &self.store)),
                 Message::Close(reply) => {
                     // First the doors, then the answer: whoever reads it finds the ledger closed and the lock free.
                     messages.close();
@@ -106,44 +90,66 @@ impl Writer {
                     return answer(reply, closed);
                 }
             }
+            if self.store.health.check().is_err() {
+                self.durable = None;
+            }
         }
+    }
+
+    /// The next message; signs the head meanwhile, so that a ledger that falls quiet is covered to its end.
+    fn wait(&mut self, messages: &mut Receiver<Message>) -> Option<Message> {
+        loop {
+            match messages.try_recv() {
+                Ok(message) => return Some(message),
+                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) => match self.sign_if_due() {
+                    Some(rest) => thread::park_timeout(rest),
+                    None => thread::park(),
+                },
+            }
+        }
+    }
+
+    /// Signs the head if its time has come; returns how long that may still wait, `None` if there is nothing to sign.
+    fn sign_if_due(&mut self) -> Option<Duration> {
+        self.store.health.check().ok()?;
+        let rest = self.heads.due_in(&self.chain)?;
+        if rest.is_zero()
+            && let Err(error) = self.heads.sign(&self.chain, &self.store)
+        {
+            // The blocks are durable all the same, and in a while it is tried again.
+            tracing::warn!(%error, "the ledger's head could not be stored");
+        }
+        self.heads.due_in(&self.chain)
     }
 
     /// Puts a group of batches into one block and answers all of them.
     fn commit(&mut self, group: Vec<Batch>) {
-        let mut batches = Vec::with_capacity(group.len());
-        let mut blobs = VecDeque::new();
-        for batch in group {
-            match self.store.health.check().and_then(|()| self.store_blobs(&batch)) {
+        let (mut records, mut blobs, mut replies) = (Vec::new(), VecDeque::new(), Vec::with_capacity(group.len()));
+        for mut batch in group {
+            // A batch whose bodies find no room is refused alone: nothing of it is in the block yet.
+            match self.store.health.check().and_then(|()| self.store_blobs(&batch.records)) {
                 Ok(mut names) => {
                     blobs.append(&mut names);
-                    batches.push(batch);
+                    replies.push((records.len() as u64, batch.reply));
+                    records.append(&mut batch.records);
                 }
                 Err(error) => answer(batch.reply, Err(error)),
             }
         }
-        if batches.is_empty() {
+        if replies.is_empty() {
             return;
         }
-        let mut records = Vec::with_capacity(batches.iter().map(|batch| batch.records.len()).sum());
-        let mut replies = Vec::with_capacity(batches.len());
-        for mut batch in batches {
-            replies.push((records.len() as u64, batch.reply));
-            records.append(&mut batch.records);
-        }
-        match self.write_block(records, blobs) {
-            Ok(Appended { first, block }) => {
-                for (offset, reply) in replies {
-                    answer(reply, Ok(Appended { first: first + offset, block }));
-                }
-            }
-            Err(error) => replies.into_iter().for_each(|(_, reply)| answer(reply, Err(error.clone()))),
+        let written = self.write_block(records, blobs);
+        for (offset, reply) in replies {
+            let appended = |Appended { first, block }| Appended { first: first + offset, block };
+            answer(reply, written.clone().map(appended));
         }
     }
 
     /// Makes the large bodies of a batch durable, in order.
-    fn store_blobs(&self, batch: &Batch) -> Result<VecDeque<Digest>, LedgerError> {
-        let bodies = batch.records.iter().filter_map(|record| record.body.as_ref());
+    fn store_blobs(&self, records: &[Record]) -> Result<VecDeque<Digest>, LedgerError> {
+        let bodies = records.iter().filter_map(|record| record.body.as_ref());
         let large = bodies.filter(|(_, body)| body.len() > INLINE_BYTES_MAX);
         large.map(|(_, body)| put_blob(&self.store.files, &self.store.health, body)).collect()
     }
@@ -157,17 +163,11 @@ impl Writer {
     ) -> Result<Appended, LedgerError> {
         // Before anything is sealed: a disk without room leaves the chain where it is.
         self.tail.reserve(frame_bytes_max(&records)).map_err(|error| self.failed(error))?;
-        let sealed = self.chain.seal(records, |salt, bytes| match blobs.pop_front() {
-            Some(digest) if bytes.len() > INLINE_BYTES_MAX => StoredBody::Blob { salt, digest },
-            Some(digest) => {
-                blobs.push_front(digest);
-                StoredBody::Inline { salt, bytes }
-            }
-            None => StoredBody::Inline { salt, bytes },
+        let sealed = self.chain.seal(records, |salt, bytes| {
+            let blob = if bytes.len() > INLINE_BYTES_MAX { blobs.pop_front() } else { None };
+            blob.map_or(StoredBody::Inline { salt, bytes }, |digest| StoredBody::Blob { salt, digest })
         });
-        let Sealed { block, checked } = sealed.map_err(|wrong| {
-            self.store.health.poison(&format!("the host tried to write what cannot be true: {wrong}"))
-        })?;
+        let Sealed { block, checked } = sealed.map_err(|wrong| self.store.health.refused(&wrong))?;
         let frame = segment::frame(&block.encode());
         let frame = frame.ok_or_else(|| self.store.health.poison("a block is larger than a frame can say"))?;
         let place = self.tail.write(&frame, checked.header.first).map_err(|error| self.failed(error))?;
@@ -190,42 +190,8 @@ impl Writer {
         }
     }
 
-    fn checkpoint_if_due(&mut self) {
-        let passed_ns = self.clock.monotonic_ns().saturating_sub(self.checkpoint.at_ns);
-        if u128::from(passed_ns) < self.checkpoint_every.as_nanos() || self.store.health.check().is_err() {
-            return;
-        }
-        // The blocks are durable all the same, and the next commit tries again.
-        if let Err(error) = self.sign_head() {
-            tracing::warn!(%error, "the ledger's head could not be stored");
-        }
-    }
-
-    /// Signs the head if there are blocks that the last one does not cover; stores it in the folder and outside.
-    pub(super) fn sign_head(&mut self) -> Result<String, LedgerError> {
-        self.store.health.check()?;
-        self.checkpoint.at_ns = self.clock.monotonic_ns();
-        if self.chain.blocks() == self.checkpoint.size {
-            return Ok(self.checkpoint.note.clone());
-        }
-        let (size, note) = self.chain.checkpoint();
-        let path = self.store.files.checkpoint();
-        replace(self.store.files.disk.as_ref(), &path, note.as_bytes(), Access::Shared)
-            .map_err(|failure| self.store.health.write_failed(&path, &failure))?;
-        self.keystore.store_head(&self.store.id, &note).map_err(|error| self.head_failed(error))?;
-        (self.checkpoint.size, self.checkpoint.note) = (size, note.clone());
-        Ok(note)
-    }
-
-    fn head_failed(&self, error: KeystoreError) -> LedgerError {
-        match &error {
-            KeystoreError::Io { source, .. } if !is_full(source) => self.store.health.poison(&error.to_string()),
-            KeystoreError::Io { .. } | KeystoreError::Open { .. } | KeystoreError::Format { .. } => error.into(),
-        }
-    }
-
     fn finish(&mut self) -> Result<(), LedgerError> {
-        self.sign_head()?;
+        self.heads.sign(&self.chain, &self.store)?;
         self.tail.finish().map_err(|error| self.failed(error))
     }
 }
@@ -240,8 +206,8 @@ fn frame_bytes_max(records: &[Record]) -> u64 {
     BLOCK_OVERHEAD_BYTES + records.iter().map(size).sum::<u64>()
 }
 
-/// The batches that wait, up to a group's size. A message of another kind ends the group and is left in `next`.
-fn gather(first: Batch, messages: &mut mpsc::Receiver<Message>, next: &mut Option<Message>) -> Vec<Batch> {
+/// The batches that wait, up to a group's size. A message that does not fit ends the group and is left in `next`.
+fn gather(first: Batch, messages: &mut Receiver<Message>, next: &mut Option<Message>) -> Vec<Batch> {
     let (mut records, mut bytes) = (first.records.len(), first.bytes);
     let mut group = vec![first];
     while let Ok(message) = messages.try_recv() {

@@ -229,6 +229,7 @@ pub(super) struct Body {
     pub(super) args: Option<Vec<u8>>,
     pub(super) outcome: Option<Vec<u8>>,
     pub(super) ended: Option<String>,
+    pub(super) denied: Option<String>,
 }
 
 impl Body {
@@ -243,6 +244,7 @@ impl Body {
             match key {
                 "args" => body.args = Some(encoded),
                 "outcome" => body.outcome = Some(encoded),
+                "denied" => body.denied = item.as_text().map(str::to_owned),
                 "ended" => body.ended = item.as_text().map(str::to_owned),
                 _ => {}
             }

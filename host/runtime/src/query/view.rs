@@ -66,6 +66,8 @@ pub struct CallView {
     pub rule: String,
     /// True if it was denied.
     pub denied: bool,
+    /// What was not granted, and the manifest line that would allow it.
+    pub denial: Option<String>,
     /// Bytes of its body.
     pub bytes: u64,
     /// The arguments, if they are kept.
@@ -236,6 +238,7 @@ fn call(entry: &Entry, attempt: &AttemptRecord) -> CallView {
         effect: envelope.effect.and_then(Effect::from_u64).map(|e| e.to_string()).unwrap_or_default(),
         rule: envelope.rule.clone().unwrap_or_default(),
         denied: envelope.decision == Some(1),
+        denial: body.denied,
         bytes: envelope.body.map(|body| body.length).unwrap_or_default(),
         args: json(args),
         outcome: json(body.outcome),

@@ -193,7 +193,7 @@ impl Waist {
         tracing::debug!(agent = self.journal.subject().agent, function = %function.id, "{message}");
         match denied_value(function.signature.result.as_ref(), &message) {
             Some(value) => {
-                self.journal.outcome(call, None, &CallEnd::Denied(&value))?;
+                self.journal.outcome(call, None, &CallEnd::Denied(&value, &message))?;
                 Ok(Some(value))
             }
             None => {

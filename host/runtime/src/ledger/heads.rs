@@ -1,0 +1,87 @@
+//! The signed heads of the tree: when one is due, where it is kept, and what a folder is held against when it is opened.
+//!
+//! Invariant: a head that is stored covers durable blocks alone. Otherwise the next crash would leave a ledger that is
+//! "behind" its own head, and an honest host would be refused as if it had been rolled back.
+
+use super::chain::Chain;
+use super::disk::Access;
+use super::error::{LedgerError, OpenError};
+use super::files::{Files, read_if_there, replace};
+use super::health::is_full;
+use super::store::Store;
+use crate::keystore::{Keystore, KeystoreError};
+use crate::seams::Clock;
+use manes_core::ids::LedgerId;
+use manes_core::verify::ChainVerifier;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Signs heads and remembers the last.
+#[derive(Debug)]
+pub(super) struct Heads {
+    keystore: Keystore,
+    clock: Arc<dyn Clock>,
+    every: Duration,
+    /// The last note, as it lies in the folder and outside; of no block where they differ.
+    note: String,
+    /// Blocks that it covers.
+    size: u64,
+    /// When it was last tried, on the monotonic clock.
+    tried_ns: u64,
+}
+
+impl Heads {
+    /// Signs at most once in `every`.
+    pub(super) fn new(keystore: Keystore, clock: Arc<dyn Clock>, every: Duration) -> Self {
+        let tried_ns = clock.monotonic_ns();
+        Self { keystore, clock, every, note: String::new(), size: 0, tried_ns }
+    }
+
+    /// Holds a ledger that was found against the head that was seen here last, and against the folder's own.
+    pub(super) fn check(&mut self, id: &LedgerId, files: &Files, verifier: &ChainVerifier) -> Result<(), OpenError> {
+        let seen = self.keystore.head(id)?;
+        match &seen {
+            Some(note) => {
+                let path = || self.keystore.head_path(id);
+                verifier.extends(note).map_err(|error| OpenError::extends(path(), error))?;
+            }
+            None => {
+                tracing::warn!(ledger = %id, "no head of this ledger is kept here: an earlier rollback goes unseen")
+            }
+        }
+        let path = files.checkpoint();
+        if let Some(bytes) = read_if_there(files.disk.as_ref(), &path).map_err(OpenError::io(&path))? {
+            let note = String::from_utf8_lossy(&bytes).into_owned();
+            let head = verifier.extends(&note).map_err(|error| OpenError::extends(path, error))?;
+            if seen.is_some_and(|seen| seen == note) {
+                (self.note, self.size) = (note, head.size);
+            }
+        }
+        Ok(())
+    }
+
+    /// How long the head may still wait to be signed; `None` if it is.
+    pub(super) fn due_in(&self, chain: &Chain) -> Option<Duration> {
+        let waited = Duration::from_nanos(self.clock.monotonic_ns().saturating_sub(self.tried_ns));
+        (chain.blocks() != self.size).then(|| self.every.saturating_sub(waited))
+    }
+
+    /// Signs the head, unless the last one covers all blocks; stores it in the folder, then outside.
+    pub(super) fn sign(&mut self, chain: &Chain, store: &Store) -> Result<String, LedgerError> {
+        store.health.check()?;
+        self.tried_ns = self.clock.monotonic_ns();
+        if chain.blocks() == self.size {
+            return Ok(self.note.clone());
+        }
+        let (size, note) = chain.checkpoint();
+        let path = store.files.checkpoint();
+        replace(store.files.disk.as_ref(), &path, note.as_bytes(), Access::Shared)
+            .map_err(|failure| store.health.write_failed(&path, &failure))?;
+        self.keystore.store_head(&store.id, &note).map_err(|error| match &error {
+            KeystoreError::Io { source, .. } if !is_full(source) => store.health.poison(&error.to_string()),
+            KeystoreError::Io { .. } | KeystoreError::Open { .. } | KeystoreError::Format { .. } => error.into(),
+        })?;
+        (self.size, self.note) = (size, note.clone());
+        Ok(note)
+    }
+}

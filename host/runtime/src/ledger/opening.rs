@@ -1,0 +1,161 @@
+//! Opening a ledger's folder for writing, or creating one.
+//!
+//! Invariant: what cannot be trusted is not opened. Everything is synced, then verified from the genesis record on,
+//! then held against the heads that were signed; nothing of the ledger is changed before all of that has passed. Only
+//! then is the end that a crash tore cut off and a new start of the host begun.
+
+use super::chain::{Chain, Genesis};
+use super::disk::{Access, Lock, Mode};
+use super::embedded::Options;
+use super::error::{LedgerError, OpenError};
+use super::files::{Files, ensure_dir, read_if_there};
+use super::heads::Heads;
+use super::index::Index;
+use super::scan::{End, Scan};
+use super::store::Store;
+use super::tail::{Tail, TailError};
+use super::writer::Writer;
+use crate::keystore::Keystore;
+use crate::seams::Seams;
+use manes_core::ids::{LedgerId, PublicKey};
+use manes_core::keys;
+use manes_core::verify::ChainVerifier;
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Opens or creates the ledger in `folder`; its keys and last seen head are in `home`.
+pub(super) fn open(folder: &Path, home: &Path, seams: Seams, options: &Options) -> Result<Writer, OpenError> {
+    let files = Files::new(options.disk.clone(), folder);
+    let keystore = Keystore::new(home, options.disk.clone());
+    let lock = lay_out(&files)?;
+    sync_before_trust(&files)?;
+    let (mut scan, mut found) = (Scan::new(), Vec::new());
+    let end = scan.advance(&files, &mut found)?;
+    let heads = Heads::new(keystore.clone(), seams.clock.clone(), options.checkpoint_every);
+    let opening = Opening { files, keystore, heads, seams, segment_bytes: options.segment_bytes, lock };
+    match scan.verifier.ledger() {
+        Some(id) => opening.resume(id, scan, found.into_iter().collect(), end),
+        None => opening.create(&scan, end),
+    }
+}
+
+/// Makes the folder's directories and takes its lock.
+fn lay_out(files: &Files) -> Result<Box<dyn Lock>, OpenError> {
+    let folder = files.folder();
+    let names = match files.disk.list(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        names => names.map_err(OpenError::io(folder))?,
+    };
+    if !names.is_empty() && !names.iter().any(|name| name == "segments" || name == "LOCK") {
+        return Err(OpenError::NotALedger { folder: folder.to_owned() });
+    }
+    ensure_dir(files.disk.as_ref(), folder, Access::Shared).map_err(OpenError::io(folder))?;
+    let lock = files.disk.lock(&files.lock()).map_err(OpenError::io(&files.lock()))?;
+    let lock = lock.ok_or_else(|| OpenError::Locked { folder: folder.to_owned() })?;
+    for path in [files.segments(), files.blobs(), files.artifacts()] {
+        ensure_dir(files.disk.as_ref(), &path, Access::Shared).map_err(OpenError::io(&path))?;
+    }
+    Ok(lock)
+}
+
+/// Syncs what an earlier process may have left in the page cache: what is read must be what survives.
+fn sync_before_trust(files: &Files) -> Result<(), OpenError> {
+    let directory = files.segments();
+    for number in files.list_segments().map_err(OpenError::io(&directory))? {
+        let path = files.segment(number);
+        let file = files.disk.open(&path, Mode::Write).map_err(OpenError::io(&path))?;
+        file.sync_data().map_err(OpenError::io(&path))?;
+    }
+    for path in [directory, files.blobs(), files.artifacts()] {
+        files.disk.sync_dir(&path).map_err(OpenError::io(&path))?;
+    }
+    Ok(())
+}
+
+/// What an opener holds while it decides.
+struct Opening {
+    files: Files,
+    keystore: Keystore,
+    heads: Heads,
+    seams: Seams,
+    segment_bytes: u64,
+    lock: Box<dyn Lock>,
+}
+
+impl Opening {
+    /// Begins a new ledger where no block is.
+    fn create(self, scan: &Scan, end: End) -> Result<Writer, OpenError> {
+        // A crash during creation leaves at most the first block torn, and nothing signed.
+        let path = self.files.checkpoint();
+        let signed = read_if_there(self.files.disk.as_ref(), &path).map_err(OpenError::io(&path))?;
+        if scan.segment > 0 || signed.is_some() {
+            let what = "the folder once held blocks, and none is left".to_owned();
+            return Err(OpenError::Damaged { path: self.files.segments(), offset: 0, what });
+        }
+        self.warn_of_torn(end);
+        let genesis = Genesis::new(&self.seams);
+        // The keys first: a ledger that nobody can continue is worse than keys without a ledger.
+        self.keystore.create(&genesis.id, &genesis.root, &genesis.host)?;
+        let incarnation = self.keystore.next_incarnation(&genesis.id, 0)?;
+        let tail = Tail::create(self.files.clone(), 0, self.segment_bytes).map_err(tail_error)?;
+        let chain = Chain::new(genesis.id, ChainVerifier::new(), genesis.host, incarnation, self.seams.clone());
+        let mut writer = self.writer(genesis.id, Index::default(), chain, tail);
+        writer.write_block(genesis.records, VecDeque::new())?;
+        writer.heads.sign(&writer.chain, &writer.store)?;
+        Ok(writer)
+    }
+
+    /// Goes on with the ledger that was found.
+    fn resume(mut self, id: LedgerId, scan: Scan, index: Index, end: End) -> Result<Writer, OpenError> {
+        self.heads.check(&id, &self.files, &scan.verifier)?;
+        let Some(key) = self.keystore.host(&id)? else {
+            return Err(OpenError::NoKey { ledger: id, path: self.keystore.host_path(&id) });
+        };
+        let incarnation = self.next_incarnation(&id, keys::public(&key), &scan.verifier)?;
+        // From here on nothing refuses the ledger any more, and its folder may be changed.
+        self.warn_of_torn(end);
+        let tail = Tail::resume(self.files.clone(), scan.segment, scan.at, self.segment_bytes).map_err(tail_error)?;
+        let chain = Chain::new(id, scan.verifier, key, incarnation, self.seams.clone());
+        let mut writer = self.writer(id, index, chain, tail);
+        // What the last start left uncovered has just been verified. A full disk may wait for its head.
+        if let Err(error) = writer.heads.sign(&writer.chain, &writer.store) {
+            writer.store.health.check()?;
+            tracing::warn!(%error, "the ledger's head could not be stored");
+        }
+        Ok(writer)
+    }
+
+    fn next_incarnation(&self, id: &LedgerId, host: PublicKey, verifier: &ChainVerifier) -> Result<u64, OpenError> {
+        if !verifier.hosts().any(|enrolled| *enrolled == host) {
+            return Err(OpenError::NotEnrolled { ledger: *id, key: host });
+        }
+        let seen = verifier.host_chain(&host).map_or(0, |(incarnation, _, _)| incarnation);
+        Ok(self.keystore.next_incarnation(id, seen)?)
+    }
+
+    fn warn_of_torn(&self, end: End) {
+        match end {
+            End::Whole | End::Torn { bytes: 0, .. } => {}
+            End::Torn { segment, offset, bytes } => {
+                let path = self.files.segment(segment);
+                tracing::warn!(path = %path.display(), offset, bytes, "cutting off a block whose write did not finish");
+            }
+        }
+    }
+
+    fn writer(self, id: LedgerId, index: Index, chain: Chain, tail: Tail) -> Writer {
+        let durable = Some(watch::Sender::new(index.records()));
+        let store = Arc::new(Store::new(id, self.files, index));
+        Writer { store, chain, tail, heads: self.heads, durable, _lock: self.lock }
+    }
+}
+
+fn tail_error(error: TailError) -> OpenError {
+    match error {
+        TailError::Full(path) => LedgerError::NoSpace { path }.into(),
+        TailError::Failed(path, source) => OpenError::Io { path, source },
+    }
+}

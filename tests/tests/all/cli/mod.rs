@@ -1,0 +1,19 @@
+//! Goal: every command keeps what its help promises, to people and to programs.
+//!
+//! Method: the built binary in a process of its own, as a user runs it, on a [`desk::Desk`]: a temporary folder with a
+//! manifest, a ledger, data and a home of its own. [`cmd::Cmd`] runs it with a deadline, output piped, and checks on
+//! each run what holds for all of them: no colours into a pipe, no panic, a documented exit code. Where a test waits,
+//! it polls a fact that can be observed, with a deadline.
+
+pub(crate) mod cmd;
+mod control;
+pub(crate) mod desk;
+mod help;
+mod ids;
+mod manifest;
+mod proofs;
+mod replay;
+mod run;
+mod show;
+mod tampered;
+mod up;
