@@ -29,7 +29,7 @@ def main(arguments):
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--ledger-id", metavar="HEX", help="the ledger must be this one")
     parser.add_argument("--checkpoint", metavar="FILE", action="append", default=[],
-                        help="a checkpoint held elsewhere: the ledger must extend it, a receipt must be of its tree; repeatable")
+                        help="held elsewhere: the ledger must extend it, a receipt be of its tree; may be repeated")
     parser.add_argument("--batch", action="store_true", help="judge the folders named on the standard input")
     parser.add_argument("what", nargs="*", metavar="LEDGER_DIR | receipt FILE")
     options = parser.parse_args(arguments)
@@ -99,6 +99,8 @@ def batch(options, ledger_id):
     for line in sys.stdin.buffer:
         path = os.fsdecode(line.rstrip(b"\n"))
         try:
+            if "\0" in path:
+                raise Refused("no path has a zero byte", code="unreadable")
             report = folder.verify(folder.Disk(path), cache, notes, ledger_id)
             answer = {"finding": "", "ok": True}
             if options.json:

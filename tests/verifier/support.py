@@ -275,7 +275,7 @@ def flipped(data, at, bit):
 
 
 def main():
-    """`unittest.main`, and the option --all-bits. It goes through the environment, which `python3 -m unittest` can set too."""
+    """`unittest.main` with the option --all-bits, which is passed on in the environment."""
     if "--all-bits" in sys.argv:
         sys.argv.remove("--all-bits")
         os.environ[ALL_BITS] = "1"

@@ -86,14 +86,14 @@ class OnDisk(unittest.TestCase):
 
     def test_batch(self):
         os.mkdir(os.path.join(self.base, "empty"))
-        lines = [self.path, os.path.join(self.base, "empty"), os.path.join(self.base, "none"), self.path]
+        lines = [self.path, os.path.join(self.base, "empty"), os.path.join(self.base, "none"), self.path, "", "a\0b"]
         done = subprocess.run(
             [sys.executable, os.path.join(HERE, "manes_verify.py"), "--batch"], input="\n".join(lines).encode(),
             stdout=subprocess.PIPE, check=True
         )
         answers = [json.loads(line) for line in done.stdout.splitlines()]
-        self.assertEqual([answer["ok"] for answer in answers], [True, False, False, True])
-        self.assertEqual([bool(answer["finding"]) for answer in answers], [False, True, True, False])
+        self.assertEqual([answer["ok"] for answer in answers], [True, False, False, True, False, False])
+        self.assertEqual([bool(answer["finding"]) for answer in answers], [False, True, True, False, True, True])
 
     @staticmethod
     def other_size():

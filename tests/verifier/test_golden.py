@@ -1,6 +1,6 @@
 """The golden ledger: accepted as it is, with the expected report, and refused after every kind of tampering.
 
-`python3 test_golden.py --all-bits`, or MANES_ALL_BITS=1 in the environment, flips all eight bits of each byte instead of one.
+`python3 test_golden.py --all-bits`, or MANES_ALL_BITS=1 in the environment, flips all eight bits of each byte, not one.
 """
 
 import json

@@ -249,6 +249,23 @@ class Rfc8032(unittest.TestCase):
         s = (r + k * HOST._scalar) % ed25519.L
         self.assertFalse(ed25519.verify(HOST.public, b"m", encoded + s.to_bytes(32, "little")))
 
+    def test_keys_of_mixed_order(self):
+        """A = a·B + T with T of order 8. FORMAT.md takes k as the integer that it is, and for such a key it matters."""
+        torsion, _ = self.small_order_encodings()
+        key = ed25519.encode(ed25519._add(ed25519.decode(HOST.public), torsion))
+        verdicts = {}
+        for number in range(200):
+            message = b"%d" % number
+            part = number % 8
+            encoded = ed25519.encode(ed25519._add(ed25519.multiply(ed25519.BASE, 7), ed25519.multiply(torsion, part)))
+            k = int.from_bytes(hashlib.sha512(encoded + key + message).digest(), "little")
+            signature = encoded + ((7 + k * HOST._scalar) % ed25519.L).to_bytes(32, "little")
+            exact = (part + k) % 8 == 0
+            reduced = (part + k % ed25519.L) % 8 == 0
+            self.assertEqual(ed25519.verify(key, message, signature), exact)
+            verdicts.setdefault((exact, reduced), (message, signature))
+        self.assertEqual(len(verdicts), 4 if (True, True) in verdicts else 3)
+
     def test_keys_that_are_no_points(self):
         refused = sum(ed25519.decode(bytes([i]) + bytes(31)) is None for i in range(64))
         self.assertGreater(refused, 16)

@@ -125,6 +125,8 @@ async fn what_is_durable_before_an_append_is_answered() {
     let (place, disk) = (Place::new(), FaultDisk::new());
     let roomy = Options { disk: Arc::new(disk.clone()), ..quiet() };
     let ledger = place.open_with(roomy).unwrap();
+    // After the first one, for which zeros are written ahead.
+    ledger.append(records(0..1)).await.unwrap();
     disk.arm(|_, _, _| None);
     ledger.append(vec![record(0, &[1; 100_000])]).await.unwrap();
     let name = manes_core::ids::Digest::of(&[1; 100_000]).to_string();
@@ -160,6 +162,8 @@ async fn what_is_durable_before_an_append_is_answered() {
         (Op::SyncData, segment.clone()),
         (Op::SyncDir, place.folder.join("segments")),
         (Op::Truncate, place.segment(0)),
+        // Zeros ahead, and the block.
+        (Op::Write, segment.clone()),
         (Op::Write, segment.clone()),
         (Op::SyncData, segment),
     ];
