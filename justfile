@@ -18,9 +18,13 @@ setup:
 build:
     cargo build {{cargo_flags}}
 
-# Build the agents, capabilities and fixtures as components.
+# Build the agents and capabilities as components.
 guests: setup
     cd guests && cargo build --release --locked --target {{wasm}}
+
+# Build the components that only the tests use, too.
+fixtures: setup
+    cd guests && cargo build --release --locked --workspace --target {{wasm}}
 
 # Ask a question about a CSV file: `./justw demo`, or `./justw demo "QUESTION" FILE.csv`.
 [positional-arguments]
@@ -28,12 +32,12 @@ demo *ARGS: build guests
     python3 examples/csv-analysis/demo.py "$@"
 
 # Everything that must hold: unit, property, integration and second-verifier tests.
-test: build guests test-guests test-verifier
+test: build fixtures test-guests test-verifier
     cargo test {{cargo_flags}}
 
 # The guests' own logic, natively.
 test-guests:
-    cd guests && cargo test --release --locked
+    cd guests && cargo test --release --locked --workspace
 
 # The second verifier's own tests.
 test-verifier:
@@ -46,5 +50,5 @@ lint:
     cd guests && cargo fmt --all --check && cargo clippy --release --locked --all-targets -- --deny warnings
 
 # Long tests: a 100 MB file, more seeds.
-soak: build guests
+soak: build fixtures
     MANES_SOAK=1 cargo test {{cargo_flags}} --test all -- --nocapture soak

@@ -64,7 +64,7 @@ class Host:
     """`manes up` in the background, stopped by its own process id."""
 
     def __enter__(self):
-        print("starting the host (the first time it compiles eight components)", file=sys.stderr)
+        os.environ.setdefault("MANES_LOG", "error")
         command = [str(MANES), "--manifest", str(MANIFEST), "--ledger", str(LEDGER), "--json", "up"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         if not self.process.stdout.readline():

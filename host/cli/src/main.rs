@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    log(cli.global.verbose);
+    log(cli.global.verbose, matches!(cli.command, Command::Up(_)));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -52,10 +52,12 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
 }
 
 /// Diagnostics go to standard error; `MANES_LOG` takes a filter as `tracing` writes it.
-fn log(verbose: u8) {
-    let default = match verbose {
-        0 => "warn,guest=warn",
-        1 => "info",
+fn log(verbose: u8, host: bool) {
+    // A command says itself how its flow ended; a host in the foreground has only its log.
+    let default = match (verbose, host) {
+        (0, false) => "error",
+        (0, true) => "warn",
+        (1, _) => "info",
         _ => "debug",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("MANES_LOG");

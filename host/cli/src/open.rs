@@ -12,6 +12,7 @@ use manes_runtime::manifest::Manifest;
 use manes_runtime::query::{self, Named};
 use manes_runtime::seams::Seams;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The ledger, to read.
 pub(crate) fn reader(global: &Global) -> anyhow::Result<Reader> {
@@ -46,7 +47,18 @@ pub(crate) async fn host(global: &Global) -> anyhow::Result<Host> {
     let ledger = Embedded::open(&folder, &home, seams.clone(), Options::default())
         .with_context(|| format!("failed to open the ledger in {}", folder.display()))?;
     let ledger: Arc<dyn Ledger> = Arc::new(ledger);
-    Ok(Host::start(ledger, wasm()?, seams, manifest).await?)
+    let progress = progress("compiling components; the next start finds them compiled");
+    let host = Host::start(ledger, wasm()?, seams, manifest).await;
+    progress.abort();
+    Ok(host?)
+}
+
+/// Says what takes long, once it has taken a second.
+fn progress(what: &'static str) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        eprintln!("{what}");
+    })
 }
 
 /// What an id means.
