@@ -45,8 +45,6 @@ pub enum HostError {
     Claims { name: String, message: String },
     #[error("the topic {topic:?} cannot be published on: {why}")]
     Topic { topic: String, why: String },
-    #[error("no agent takes {topic}; agents take: {known}")]
-    NobodyTakes { topic: String, known: String },
     #[error("an event of {bytes} bytes; at most {EVENT_BYTES_MAX}")]
     EventSize { bytes: usize },
     #[error("the event {id} was submitted before with other content; the conflict is recorded")]
@@ -118,7 +116,11 @@ impl Host {
         let context = Context { ledger, seams, mirror };
         let registry = Registry::read(&*context.ledger)?;
         let router = router::start(context.clone(), manifest.results.clone()).await?;
+        let mirror = context.mirror.clone();
         let host = Self { wasm, context, manifest, registry: Mutex::new(registry), router };
+        if host.needs_mirror() {
+            tokio::task::spawn_blocking(move || mirror.warm());
+        }
         host.deploy_all().await?;
         Ok(host)
     }
@@ -133,6 +135,12 @@ impl Host {
     #[must_use]
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// True if something in the manifest was granted what only WASI behind the mirror provides.
+    fn needs_mirror(&self) -> bool {
+        let agents = self.manifest.agent.values().any(|agent| !agent.http.is_empty() || !agent.directories.is_empty());
+        agents || self.manifest.capability.values().any(|c| !c.http.is_empty() || !c.directories.is_empty())
     }
 
     async fn deploy_all(&self) -> Result<(), HostError> {

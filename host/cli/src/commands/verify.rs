@@ -6,6 +6,10 @@ use crate::{paths, render};
 use manes_core::ids::LedgerId;
 use manes_verify::{AuditOptions, audit};
 
+/// Looks again this often when something is wrong, while another process may be writing.
+const RETRIES: u32 = 2;
+const RETRY_AFTER: std::time::Duration = std::time::Duration::from_millis(150);
+
 /// Audits the folder. The stored head counts as a checkpoint that is held.
 pub(crate) fn verify(global: &Global, args: &VerifyArgs) -> anyhow::Result<Exit> {
     let folder = paths::ledger(global);
@@ -19,7 +23,16 @@ pub(crate) fn verify(global: &Global, args: &VerifyArgs) -> anyhow::Result<Exit>
     let held = stored_head(global);
     checkpoints.extend(held.clone());
     let options = AuditOptions { folder, checkpoints, ledger };
-    match audit(&options) {
+    let mut found = audit(&options);
+    // A running host may be in the middle of a write: what is being written is whole a moment later.
+    for _ in 0..RETRIES {
+        if found.is_ok() {
+            break;
+        }
+        std::thread::sleep(RETRY_AFTER);
+        found = audit(&options);
+    }
+    match found {
         Ok(report) if global.json => println!("{}", report.to_json()),
         Ok(report) => {
             let style = render::Style::stdout();

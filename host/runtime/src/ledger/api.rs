@@ -13,7 +13,7 @@ use std::pin::Pin;
 /// A future that can be kept in a box and sent.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Envelopes and bodies of one batch: what one activation may record (64 MiB) twice over. A batch is one block, so
+/// Envelopes and bodies of one batch, with what a block adds to each: what one activation may record (64 MiB) twice over. A batch is one block, so
 /// that it is visible as a whole or not at all.
 pub const BATCH_BYTES_MAX: u64 = 128 << 20;
 
@@ -102,7 +102,7 @@ pub trait Ledger: Send + Sync + Debug + 'static {
     fn block_hashes(&self) -> Vec<Digest>;
 
     /// Stops cleanly: what was submitted before is written, the head is signed, unused space is given back. Appends
-    /// after it fail with `Closed`.
+    /// and artifacts after it fail with `Closed`; reads go on.
     ///
     /// # Errors
     /// The last word of a disk that failed. The ledger is closed all the same.

@@ -34,6 +34,7 @@ macro_rules! conformance {
             calls_one_after_the_other_keep_their_order_without_waiting,
             reads_any_window,
             reads_stop_early_after_many_bytes,
+            a_large_block_is_read_in_windows,
             bodies_of_any_size_come_back,
             an_inbox_begins_anywhere_and_follows_the_tail,
             an_inbox_ends_when_the_ledger_closes,
@@ -193,6 +194,16 @@ pub(crate) async fn reads_stop_early_after_many_bytes(ledger: Arc<dyn Ledger>) {
     assert_eq!(all(&*ledger).len(), 8);
 }
 
+pub(crate) async fn a_large_block_is_read_in_windows(ledger: Arc<dyn Ledger>) {
+    let body = [9; 4_096];
+    ledger.append((0..6_000).map(|time| record(time, &body)).collect()).await.unwrap();
+    ledger.append(records(0..1)).await.unwrap();
+    let mut inbox = ledger.inbox(2);
+    for index in 2..6_003 {
+        assert_eq!(inbox.next().await.unwrap().index, index);
+    }
+}
+
 pub(crate) async fn bodies_of_any_size_come_back(ledger: Arc<dyn Ledger>) {
     let sizes = [0, 1, 300, (64 << 10) - 1, 64 << 10, (64 << 10) + 1, 1 << 20];
     let body = |size: usize| (0..size).map(|byte| (byte % 251) as u8).collect::<Vec<u8>>();
@@ -332,6 +343,7 @@ pub(crate) async fn closes_once(ledger: Arc<dyn Ledger>) {
     closed.await.unwrap();
     assert!(matches!(ledger.append(records(0..1)).await, Err(LedgerError::Closed)));
     assert!(matches!(ledger.checkpoint().await, Err(LedgerError::Closed)));
+    assert!(matches!(ledger.put_artifact(b"x"), Err(LedgerError::Closed)));
     assert!(matches!(ledger.close().await, Err(LedgerError::Closed)));
-    assert_eq!(all(&*ledger).len(), 4);
+    assert_eq!(all(&*ledger).len(), 4, "it stays readable");
 }

@@ -3,7 +3,7 @@
 //! A handle and no more: messages go to the thread of the [`Writer`], reads to the [`Store`] that both share. What is
 //! believed when a folder is opened stands in [`super::opening`].
 
-use super::api::{Appended, BATCH_BYTES_MAX, BoxFuture, Entry, Ledger};
+use super::api::{Appended, BoxFuture, Entry, Ledger};
 use super::blobs;
 use super::disk::{Disk, RealDisk};
 use super::error::{LedgerError, OpenError};
@@ -11,7 +11,7 @@ use super::inbox::{Follow, Inbox, Source as _};
 use super::opening;
 use super::reader::Reader;
 use super::store::Store;
-use super::writer::{Batch, Message, Reply, Writer};
+use super::writer::{Batch, Message, Reply, Writer, batch_bytes};
 use crate::seams::Seams;
 use bytes::Bytes;
 use manes_core::block::Block;
@@ -152,6 +152,10 @@ impl Ledger for Embedded {
     }
 
     fn put_artifact(&self, bytes: &[u8]) -> Result<Digest, LedgerError> {
+        if self.sender.is_closed() {
+            // The folder may be another process's by now.
+            return Err(self.store.ended());
+        }
         self.store.health.check()?;
         let _one = self.artifacts.lock().unwrap_or_else(PoisonError::into_inner);
         blobs::put_artifact(&self.store.files, &self.store.health, bytes)
@@ -171,17 +175,6 @@ impl Ledger for Embedded {
 
     fn close(&self) -> BoxFuture<'_, Result<(), LedgerError>> {
         self.ask(Message::Close)
-    }
-}
-
-/// Bytes of a batch, if it may be appended.
-pub(super) fn batch_bytes(batch: &[Record]) -> Result<u64, LedgerError> {
-    let size = |record: &Record| record.envelope.len() + record.body.as_ref().map_or(0, |(_, body)| body.len());
-    let bytes = batch.iter().map(size).sum::<usize>() as u64;
-    match bytes {
-        0 => Err(LedgerError::Empty),
-        bytes if bytes > BATCH_BYTES_MAX => Err(LedgerError::TooLarge { bytes, bytes_max: BATCH_BYTES_MAX }),
-        bytes => Ok(bytes),
     }
 }
 

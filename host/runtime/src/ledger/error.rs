@@ -17,7 +17,7 @@ pub enum LedgerError {
     /// The batch is larger than a block may be. Nothing was written.
     #[error("a batch of {bytes} bytes is over the limit of {bytes_max}")]
     TooLarge {
-        /// Envelopes and bodies of the batch.
+        /// Envelopes and bodies of the batch, and 64 bytes for each record.
         bytes: u64,
         /// [`super::BATCH_BYTES_MAX`].
         bytes_max: u64,

@@ -11,8 +11,9 @@ use super::health::is_full;
 use super::store::Store;
 use crate::keystore::{Keystore, KeystoreError};
 use crate::seams::Clock;
+use manes_core::checkpoint::{self, TreeHead};
 use manes_core::ids::LedgerId;
-use manes_core::verify::ChainVerifier;
+use manes_core::verify::{ChainVerifier, ExtendsError};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ impl Heads {
         match &seen {
             Some(note) => {
                 let path = || self.keystore.head_path(id);
-                verifier.extends(note).map_err(|error| OpenError::extends(path(), error))?;
+                extends(verifier, note).map_err(|error| OpenError::extends(path(), error))?;
             }
             None => {
                 tracing::warn!(ledger = %id, "no head of this ledger is kept here: an earlier rollback goes unseen")
@@ -52,7 +53,7 @@ impl Heads {
         let path = files.checkpoint();
         if let Some(bytes) = read_if_there(files.disk.as_ref(), &path).map_err(OpenError::io(&path))? {
             let note = String::from_utf8_lossy(&bytes).into_owned();
-            let head = verifier.extends(&note).map_err(|error| OpenError::extends(path, error))?;
+            let head = extends(verifier, &note).map_err(|error| OpenError::extends(path, error))?;
             if seen.is_some_and(|seen| seen == note) {
                 (self.note, self.size) = (note, head.size);
             }
@@ -84,4 +85,11 @@ impl Heads {
         (self.size, self.note) = (size, note.clone());
         Ok(note)
     }
+}
+
+/// The head of a note that lies in a folder or key store, if the ledger extends it. Such a note is exactly what a host
+/// wrote there: one signature and nothing else.
+pub(super) fn extends(verifier: &ChainVerifier, note: &str) -> Result<TreeHead, ExtendsError> {
+    checkpoint::sole(note)?;
+    verifier.extends(note)
 }

@@ -107,13 +107,14 @@ impl Cache {
 
     pub(super) fn put(&mut self, number: u64, block: Arc<Decoded>) {
         let cost = block.cost_bytes();
-        // A block over the whole budget would only push the others out.
-        if cost > CACHE_BYTES_MAX / 2 || self.blocks.insert(number, block).is_some() {
+        if self.blocks.insert(number, block).is_some() {
             return;
         }
         self.order.push_back((number, cost));
         self.bytes += cost;
+        // The last one stays, whatever its size: who reads it in windows would else decode it again for each.
         while self.bytes > CACHE_BYTES_MAX
+            && self.order.len() > 1
             && let Some((oldest, cost)) = self.order.pop_front()
         {
             self.blocks.remove(&oldest);

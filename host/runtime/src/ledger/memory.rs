@@ -6,10 +6,10 @@
 use super::api::{Appended, BoxFuture, Entry, Ledger, READ_BYTES_MAX};
 use super::chain::{Chain, Genesis, Sealed};
 use super::decoded::{Decoded, Kept};
-use super::embedded::batch_bytes;
 use super::error::LedgerError;
 use super::health::Health;
 use super::inbox::{Follow, Inbox, Source};
+use super::writer::batch_bytes;
 use crate::seams::Seams;
 use bytes::Bytes;
 use manes_core::block::{Block, StoredBody};
@@ -155,8 +155,11 @@ impl Ledger for Memory {
     }
 
     fn put_artifact(&self, bytes: &[u8]) -> Result<Digest, LedgerError> {
-        let digest = Digest::of(bytes);
-        self.shared.state().artifacts.entry(digest).or_insert_with(|| Bytes::copy_from_slice(bytes));
+        let (digest, mut state) = (Digest::of(bytes), self.shared.state());
+        if state.durable.is_none() {
+            return Err(self.shared.ended());
+        }
+        state.artifacts.entry(digest).or_insert_with(|| Bytes::copy_from_slice(bytes));
         Ok(digest)
     }
 

@@ -7,6 +7,7 @@ use super::api::Entry;
 use super::disk::{Disk, RealDisk};
 use super::error::{LedgerError, OpenError};
 use super::files::{Files, read_if_there};
+use super::heads::extends;
 use super::inbox::Source as _;
 use super::index::Found;
 use super::scan::{End, Scan};
@@ -30,8 +31,6 @@ pub struct Reader {
 struct State {
     scan: Scan,
     end: End,
-    /// A block could not be true: the verifier is past it and must not go on.
-    altered: bool,
 }
 
 impl Reader {
@@ -62,10 +61,10 @@ impl Reader {
         let Some(id) = scan.verifier.ledger() else { return Err(OpenError::Absent { folder: folder.to_owned() }) };
         if let Some(note) = note {
             let note = String::from_utf8_lossy(&note);
-            scan.verifier.extends(&note).map_err(|error| OpenError::extends(checkpoint, error))?;
+            extends(&scan.verifier, &note).map_err(|error| OpenError::extends(checkpoint, error))?;
         }
         let store = Store::new(id, files, found.into_iter().collect());
-        Ok(Self { store, state: Mutex::new(State { scan, end, altered: false }) })
+        Ok(Self { store, state: Mutex::new(State { scan, end }) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -78,18 +77,9 @@ impl Reader {
     /// Damage or a violation. What was verified before stays readable.
     pub fn refresh(&self) -> Result<u64, OpenError> {
         let mut state = self.state();
-        if state.altered {
-            let what = "an earlier look found a block that cannot be true".to_owned();
-            return Err(OpenError::Damaged {
-                path: self.store.files.segment(state.scan.segment),
-                offset: state.scan.at,
-                what,
-            });
-        }
         let mut found = Vec::new();
         let end = look(&mut state.scan, &self.store.files, &mut found);
         self.store.extend(found);
-        state.altered = matches!(end, Err(OpenError::Violation { .. }));
         state.end = end?;
         Ok(self.store.records())
     }

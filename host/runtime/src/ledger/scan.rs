@@ -48,18 +48,24 @@ pub(super) struct Scan {
     pub(super) segment: u32,
     /// Where the next frame is expected in it; less than a head where the segment is still to begin.
     pub(super) at: u64,
+    /// The verifier met a block that it did not take, or took without its bodies: it must not go on.
+    spent: bool,
 }
 
 impl Scan {
     pub(super) fn new() -> Self {
-        Self { verifier: ChainVerifier::new(), segment: 0, at: 0 }
+        Self { verifier: ChainVerifier::new(), segment: 0, at: 0, spent: false }
     }
 
     /// Verifies what follows, adding each block to `found`.
     ///
     /// # Errors
-    /// Damage, a violation or the disk's. Only after damage may the scan go on: the verifier is past a violation.
+    /// Damage, a violation or the disk's. After a violation each further look fails.
     pub(super) fn advance(&mut self, files: &Files, found: &mut Vec<Found>) -> Result<End, OpenError> {
+        if self.spent {
+            let what = "an earlier look found a block that cannot be true".to_owned();
+            return Err(OpenError::Damaged { path: files.segment(self.segment), offset: self.at, what });
+        }
         let path = files.segments();
         let numbers = files.list_segments().map_err(OpenError::io(&path))?;
         // Those that this scan has left behind are there no less than those before it.
@@ -119,6 +125,7 @@ impl Scan {
             OpenError::Damaged { path: path(), offset, what }
         })?;
         let mut unreadable = None;
+        self.spent = true;
         let checked = self.verifier.push(&block, |digest| {
             let path = files.blob(digest);
             read_if_there(files.disk.as_ref(), &path).unwrap_or_else(|source| {
@@ -130,6 +137,7 @@ impl Scan {
             return Err(error);
         }
         let checked = checked.map_err(|violation| OpenError::Violation { path: path(), offset, violation })?;
+        self.spent = false;
         let length = u32::try_from(FRAME_HEAD_BYTES + payload.len()).unwrap_or(u32::MAX);
         let place = Place { first: checked.header.first, segment: self.segment, length, offset };
         Ok(Found { place, hash: checked.hash, count: checked.header.count })

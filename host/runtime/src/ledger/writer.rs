@@ -5,7 +5,7 @@
 //!
 //! Invariant: nothing is published, answered or covered by a signed head before the sync of its block has returned.
 
-use super::api::Appended;
+use super::api::{Appended, BATCH_BYTES_MAX};
 use super::blobs::{INLINE_BYTES_MAX, put_blob};
 use super::chain::{Chain, Sealed};
 use super::decoded::Decoded;
@@ -52,7 +52,7 @@ pub(super) enum Message {
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) records: Vec<Record>,
-    /// Envelopes and bodies.
+    /// By [`batch_bytes`].
     pub(super) bytes: u64,
     pub(super) reply: Reply<Appended>,
 }
@@ -140,7 +140,8 @@ impl Writer {
         if replies.is_empty() {
             return;
         }
-        let written = self.write_block(records, blobs);
+        // A blob of a later batch may have been what failed.
+        let written = self.store.health.check().and_then(|()| self.write_block(records, blobs));
         for (offset, reply) in replies {
             let appended = |Appended { first, block }| Appended { first: first + offset, block };
             answer(reply, written.clone().map(appended));
@@ -193,6 +194,17 @@ impl Writer {
     fn finish(&mut self) -> Result<(), LedgerError> {
         self.heads.sign(&self.chain, &self.store)?;
         self.tail.finish().map_err(|error| self.failed(error))
+    }
+}
+
+/// What a batch takes in a frame, bodies that go elsewhere included, if it may be appended.
+pub(super) fn batch_bytes(records: &[Record]) -> Result<u64, LedgerError> {
+    let body = |record: &Record| record.body.as_ref().map_or(0, |(_, body)| body.len());
+    let size = |record: &Record| (record.envelope.len() + body(record)) as u64 + RECORD_OVERHEAD_BYTES;
+    match records.iter().map(size).sum() {
+        0 => Err(LedgerError::Empty),
+        bytes if bytes > BATCH_BYTES_MAX => Err(LedgerError::TooLarge { bytes, bytes_max: BATCH_BYTES_MAX }),
+        bytes => Ok(bytes),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::component::Loaded;
 use crate::guest;
 use crate::journal::Journal;
 use crate::state::Guest;
-use crate::waist::{Scope, Waist};
+use crate::waist::{Ended, Scope, Waist};
 use manes_core::function::FunctionId;
 use manes_core::ids::Digest;
 use manes_core::limits::Limits;
@@ -78,6 +78,18 @@ impl Live {
             *parent = call;
         }
         // A capability may call another one: the future's size must not grow with the chain.
-        Box::pin(self.0.call(function, call, args)).await
+        Box::pin(self.0.call(function, call, args)).await.map_err(|failure| self.blamed(failure))
+    }
+
+    /// What stops a capability is its own fault, not its caller's; a ledger that fails is nobody's.
+    fn blamed(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::Ended(Ended::Ledger(why)) => Failure::Ended(Ended::Ledger(why)),
+            Failure::Ended(ended) => {
+                let message = format!("{}: {ended}", ended.status().name());
+                Failure::Ended(Ended::Provider { provider: self.0.name().to_owned(), message })
+            }
+            Failure::Trap(message) => Failure::Trap(message),
+        }
     }
 }

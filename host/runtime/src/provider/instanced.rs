@@ -60,6 +60,12 @@ impl<T: Send> Instanced<T> {
         Self { name: name.to_owned(), store, instance, exports, functions, handles, dead: false }
     }
 
+    /// Who it answers for.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The store's data.
     pub fn data_mut(&mut self) -> &mut T {
         self.store.data_mut()

@@ -71,6 +71,11 @@ impl Mirror {
         Arc::new(Self { wasm: wasm.clone(), made: OnceLock::new() })
     }
 
+    /// Compiles it now, so that the first call that needs it does not wait.
+    pub fn warm(&self) {
+        self.made.get_or_init(|| Self::make(&self.wasm));
+    }
+
     fn make(wasm: &Wasm) -> Result<Made, WasiError> {
         let error = |error: wasmtime::Error| WasiError(format!("{error:#}"));
         let engine = wasm.engine();

@@ -152,6 +152,13 @@ impl Up {
         self.running.end("up, after SIGTERM")
     }
 
+    /// Stops it as Ctrl-C does, and waits for its end.
+    #[track_caller]
+    pub(crate) fn interrupt(self) -> Ran {
+        self.running.signal("INT");
+        self.running.end("up, after SIGINT")
+    }
+
     /// Stops it as a power failure does.
     pub(crate) fn kill(self) {
         self.running.signal("KILL");

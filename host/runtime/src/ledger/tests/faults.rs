@@ -8,9 +8,10 @@ use super::super::conformance::{all, record, records};
 use super::super::error::LedgerError;
 use super::fault_disk::{FaultDisk, Op};
 use super::{Options, Place, quiet};
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 /// Small enough that each round of [`work`] begins a segment.
 const SEGMENT_BYTES: u64 = 2_000;
@@ -168,4 +169,130 @@ async fn what_is_durable_before_an_append_is_answered() {
         (Op::SyncData, segment),
     ];
     assert_eq!(disk.done(), expected);
+}
+
+/// A ledger of three blocks, each in a segment of its own, the last of them torn.
+async fn torn(place: &Place) {
+    let ledger = place.open_with(Options { segment_bytes: SEGMENT_BYTES, ..quiet() }).unwrap();
+    ledger.append(vec![record(0, &[1; 900])]).await.unwrap();
+    ledger.append(vec![record(1, &[2; 900])]).await.unwrap();
+    drop(ledger);
+    let path = place.segment(2);
+    let mut bytes = fs::read(&path).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    bytes[end - 10..=end].fill(0);
+    fs::write(path, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn an_error_anywhere_in_opening_refuses_and_the_next_opening_succeeds() {
+    let operations = {
+        let (place, disk) = (Place::new(), FaultDisk::new());
+        torn(&place).await;
+        drop(place.open_with(on(&disk)).unwrap());
+        disk.done()
+    };
+    assert!(operations.len() > 15, "{operations:?}");
+    for (failing, (op, _)) in operations.iter().enumerate() {
+        let (place, disk) = (Place::new(), FaultDisk::new());
+        torn(&place).await;
+        disk.arm(move |number, _, _| (number == failing).then_some(ErrorKind::Other));
+        assert!(place.open_with(on(&disk)).is_err(), "operation {failing}, {op:?}");
+        // At most what was begun is taken away.
+        assert!(disk.done().iter().skip(failing + 1).all(|(op, _)| *op == Op::Remove), "operation {failing}, {op:?}");
+        let ledger = place.open().unwrap();
+        assert_eq!(all(&ledger).len(), 3, "operation {failing}, {op:?}");
+        assert_eq!(ledger.append(records(5..6)).await.unwrap().first, 3);
+    }
+}
+
+#[tokio::test]
+async fn segments_are_synced_before_they_are_believed() {
+    let (place, disk) = (Place::new(), FaultDisk::new());
+    torn(&place).await;
+    drop(place.open_with(on(&disk)).unwrap());
+    let done = disk.done();
+    let at = |op, path: &Path| done.iter().position(|(o, p)| *o == op && p == path).unwrap();
+    let start = done.iter().position(|(op, path)| *op == Op::Create && path.starts_with(&place.home)).unwrap();
+    for number in [0, 1, 2] {
+        assert!(at(Op::SyncData, &place.segment(number)) < start);
+    }
+    for directory in ["segments", "blobs", "artifacts"] {
+        assert!(at(Op::SyncDir, &place.folder.join(directory)) < start);
+    }
+    // And the torn end is cut only when the new start is on the disk.
+    assert!(at(Op::Truncate, &place.segment(2)) > start);
+}
+
+#[tokio::test]
+async fn an_error_anywhere_in_creation_leaves_nothing_that_stands_in_the_way() {
+    let operations = {
+        let (place, disk) = (Place::new(), FaultDisk::new());
+        drop(place.open_with(on(&disk)).unwrap());
+        disk.done()
+    };
+    assert!(operations.len() > 30, "{operations:?}");
+    for (failing, (op, path)) in operations.iter().enumerate() {
+        let (place, disk) = (Place::new(), FaultDisk::new());
+        disk.arm(move |number, _, _| (number == failing).then_some(ErrorKind::Other));
+        assert!(place.open_with(on(&disk)).is_err(), "operation {failing}, {op:?}");
+        let ledger = place.open().unwrap_or_else(|error| panic!("{failing}, {op:?} {}: {error}", path.display()));
+        assert_eq!(ledger.append(records(0..1)).await.unwrap().first, 2);
+    }
+}
+
+/// Appends one record and returns while the writer syncs it; sending lets it go on, then failing where `then` says.
+fn held(
+    ledger: &dyn Ledger,
+    disk: &FaultDisk,
+    mut then: impl FnMut(Op, &Path) -> Option<ErrorKind> + Send + 'static,
+) -> mpsc::Sender<()> {
+    let (go_on, gone_on) = mpsc::channel::<()>();
+    let (enter, entered) = mpsc::channel();
+    let mut waited = false;
+    disk.arm(move |_, op, path| {
+        if op == Op::SyncData && !waited {
+            waited = true;
+            enter.send(()).unwrap();
+            gone_on.recv().unwrap();
+            return None;
+        }
+        then(op, path)
+    });
+    drop(ledger.append(records(0..1)));
+    entered.recv().unwrap();
+    assert_eq!(*ledger.durable().borrow(), 2, "nothing is visible before its sync");
+    assert!(ledger.read(2, 1).unwrap().is_empty());
+    go_on
+}
+
+#[tokio::test]
+async fn batches_that_wait_share_one_block_and_one_sync() {
+    let (place, disk) = (Place::new(), FaultDisk::new());
+    let ledger = place.open_with(Options { disk: Arc::new(disk.clone()), ..quiet() }).unwrap();
+    let go_on = held(&ledger, &disk, |_, _| None);
+    let waiting: Vec<_> = (1..20).map(|time| ledger.append(records(time..time + 2))).collect();
+    go_on.send(()).unwrap();
+    for (place, waiting) in waiting.into_iter().enumerate() {
+        let appended = waiting.await.unwrap();
+        // Its own answer was dropped, the first one was written all the same.
+        assert_eq!((appended.first, appended.block), (3 + 2 * place as u64, ledger.block_hashes()[2]));
+    }
+    let syncs = disk.done().into_iter().filter(|(op, _)| *op == Op::SyncData).count();
+    assert_eq!((ledger.block_hashes().len(), syncs), (3, 2));
+}
+
+#[tokio::test]
+async fn a_failing_blob_fails_the_batches_that_wait_with_it() {
+    let (place, disk) = (Place::new(), FaultDisk::new());
+    let ledger = place.open_with(Options { disk: Arc::new(disk.clone()), ..quiet() }).unwrap();
+    let segment = place.segment(0);
+    let go_on = held(&ledger, &disk, move |op, path| (op == Op::Write && path != segment).then_some(ErrorKind::Other));
+    let waiting = [records(1..2), vec![record(2, &[1; 100_000])], records(3..4)].map(|batch| ledger.append(batch));
+    go_on.send(()).unwrap();
+    for waiting in waiting {
+        assert!(matches!(waiting.await, Err(LedgerError::Poisoned { .. })));
+    }
+    drop(ledger);
+    assert_eq!(*place.open().unwrap().durable().borrow(), 3);
 }

@@ -2,10 +2,11 @@
 
 use super::super::api::Ledger;
 use super::super::conformance::{all, record, records};
-use super::super::error::LedgerError;
+use super::super::error::{LedgerError, OpenError};
 use super::{Options, Place, quiet};
 use crate::seams::{Clock, Seams};
 use manes_core::ids::Digest;
+use manes_core::segment::Frames;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -83,6 +84,26 @@ async fn what_changes_under_an_open_ledger_is_not_returned() {
     // Storing it again repairs it.
     ledger.put_artifact(b"component").unwrap();
     assert_eq!(ledger.artifact(&artifact).unwrap().as_deref(), Some(&b"component"[..]));
+}
+
+#[tokio::test]
+async fn a_reader_that_met_an_altered_block_does_not_go_on() {
+    let place = Place::new();
+    let ledger = place.open().unwrap();
+    let reader = place.read().unwrap();
+    ledger.append(records(0..1)).await.unwrap();
+    ledger.append(records(1..2)).await.unwrap();
+    // The second block stands where the first should be: whole, but out of its place.
+    let whole = fs::read(place.segment(0)).unwrap();
+    let frames: Vec<usize> = Frames::new(&whole).unwrap().map(|frame| frame.unwrap().at).collect();
+    let mut bytes = whole.clone();
+    bytes.copy_within(frames[2].., frames[1]);
+    fs::write(place.segment(0), bytes).unwrap();
+    assert!(matches!(reader.refresh(), Err(OpenError::Violation { .. })));
+    fs::write(place.segment(0), whole).unwrap();
+    assert!(matches!(reader.refresh(), Err(OpenError::Damaged { .. })));
+    assert_eq!(reader.read(0, 10).unwrap().len(), 2, "what was verified before stays readable");
+    assert_eq!(place.read().unwrap().records(), 4);
 }
 
 /// A clock that stands until it is moved.

@@ -28,7 +28,7 @@ mod memory {
 mod embedded {
     use super::*;
     conformance!({
-        let place = Place::new();
+        let place = Place::on_disk();
         Subject { ledger: Arc::new(place.open_with(Options::default()).unwrap()), keep: Box::new(place) }
     });
 }
@@ -57,8 +57,17 @@ pub(super) fn quiet() -> Options {
 }
 
 impl Place {
+    /// In memory where the system offers that: what these tests check is order and content, not the medium.
     pub(super) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::within(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap())
+    }
+
+    /// Where temporary files usually are.
+    fn on_disk() -> Self {
+        Self::within(tempfile::tempdir().unwrap())
+    }
+
+    fn within(dir: TempDir) -> Self {
         let (folder, home) = (dir.path().join("ledger"), dir.path().join("home"));
         Self { _dir: dir, folder, home }
     }

@@ -1,0 +1,230 @@
+//! `manes up` and `manes load`: a host that runs, is asked, is stopped or killed, and what it leaves.
+
+use super::cmd::{Cmd, until};
+use super::desk::{Desk, asked};
+use serde_json::{Value, json};
+
+fn run(desk: &Desk, question: &str) -> Cmd {
+    Cmd::manes(desk).args(["run", "csv.question", &asked(question, "penguins.csv")])
+}
+
+/// What `verify --json` says; it must be verified.
+#[track_caller]
+fn verified(desk: &Desk) -> Value {
+    Cmd::reading(desk).arg("verify").json()
+}
+
+#[test]
+fn up_says_when_it_is_ready_with_its_agents_and_where_it_listens() {
+    let desk = Desk::csv();
+    let up = desk.up();
+    assert_eq!(up.ready["control"], up.address().0.as_str());
+    assert!(up.address().0.starts_with("127.0.0.1:"), "loopback alone");
+    let agents = up.ready["agents"].as_array().expect("agents");
+    let names: Vec<_> = agents.iter().map(|agent| agent["name"].as_str().expect("a name")).collect();
+    assert_eq!(names, ["critic", "decomposer", "executor", "perceptor", "prober", "proposer", "safety"]);
+    assert!(agents.iter().all(|agent| agent["state"] == "ready"), "{agents:?}");
+    assert_eq!(agents[5]["subscribe"], json!(["csv.decomposed", "csv.revise"]));
+    let ledger = up.ready["ledger"].clone();
+    up.terminate();
+    assert_eq!(verified(&desk)["ledger"], ledger);
+}
+
+#[test]
+fn a_run_on_a_ledger_that_a_host_holds_goes_through_that_host() {
+    let desk = Desk::csv();
+    let up = desk.up();
+    let before = verified(&desk)["hosts"].clone();
+    let ran = run(&desk, "how many rows?").ok();
+    assert_eq!(ran.json()["answer"], 344);
+    // The running host's manifest counts, not the caller's.
+    let elsewhere = Cmd::reading(&desk).args(["--manifest", "/nowhere.toml", "run", "csv.question"]);
+    assert_eq!(elsewhere.arg(asked("how many rows?", "penguins.csv")).ok().json()["answer"], 344);
+    // Codes come through it unchanged.
+    Cmd::manes(&desk).args(["run", "csv.question", "no json"]).exits(3);
+    Cmd::manes(&desk).args(["run", "csv.nothing", "{}"]).refuses(2, &["csv.nothing", "csv.question"]);
+    Cmd::manes(&desk).args(["run", "csv.question", "a", "--id", "one"]).exits(3);
+    Cmd::manes(&desk).args(["run", "csv.question", "b", "--id", "one"]).refuses(3, &["other content"]);
+    let stopped = up.terminate();
+    assert_eq!(stopped.code, Some(0), "{}", stopped.stderr);
+    let after = verified(&desk);
+    assert_eq!(after["hosts"], before, "one host wrote it all");
+    let starts = Cmd::reading(&desk).args(["log", "--kind", "deployment", "--json"]).ok().json_lines();
+    assert_eq!(starts.len(), 8, "nobody else deployed anything");
+}
+
+#[test]
+fn reading_commands_work_beside_a_running_host() {
+    let desk = Desk::csv();
+    let _up = desk.up();
+    let flow = run(&desk, "how many rows?").json()["flow"].as_str().expect("a flow").to_owned();
+    assert_eq!(Cmd::reading(&desk).args(["flow", &flow]).json()["status"], "done");
+    assert_eq!(Cmd::reading(&desk).arg("flows").json()[0]["flow"], flow.as_str());
+    Cmd::reading(&desk).args(["replay", &flow]).ok();
+    verified(&desk);
+}
+
+#[test]
+fn a_second_host_on_the_same_ledger_is_refused_and_harms_nothing() {
+    let desk = Desk::csv();
+    let up = desk.up();
+    Cmd::manes(&desk).arg("up").refuses(1, &["in use by another process", &desk.ledger().to_string_lossy()]);
+    assert_eq!(run(&desk, "how many rows?").ok().json()["answer"], 344, "the first one still answers");
+    assert!(up.control.exists(), "and can still be found");
+    assert_eq!(up.terminate().code, Some(0));
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let desk = Desk::csv();
+    Cmd::manes(&desk).args(["up", "--port", &port]).refuses(1, &[&port, "127.0.0.1"]);
+    run(&desk, "how many rows?").ok();
+    verified(&desk);
+}
+
+#[test]
+fn a_host_ends_cleanly_on_either_signal_and_the_ledger_is_whole_and_free() {
+    for signal in ["TERM", "INT"] {
+        let desk = Desk::csv();
+        let up = desk.up();
+        run(&desk, "how many rows?").ok();
+        let control = up.control.clone();
+        let stopped = if signal == "TERM" { up.terminate() } else { up.interrupt() };
+        assert_eq!(stopped.code, Some(0), "{signal}: {}", stopped.stderr);
+        assert!(!control.exists(), "{signal}: the control file is gone");
+        let report = verified(&desk);
+        assert_eq!((&report["tail"], &report["open_attempts"]), (&json!(0), &json!(0)), "{signal}: all is signed");
+        // LOCK is free: a host in another process opens the ledger, and one that stays does too.
+        assert_eq!(run(&desk, "how many rows?").ok().json()["answer"], 344);
+        assert_eq!(desk.up().terminate().code, Some(0));
+        verified(&desk);
+    }
+}
+
+#[test]
+fn sigterm_while_a_flow_waits_ends_the_host_and_loses_nothing() {
+    let desk = Desk::csv_without_table();
+    let up = desk.up();
+    let waits = run(&desk, "how many rows?").args(["--timeout", "0", "--json"]).exits(6).json();
+    let stopped = up.terminate();
+    assert_eq!(stopped.code, Some(0), "{}", stopped.stderr);
+    verified(&desk);
+    desk.write_manifest(&super::desk::csv_manifest());
+    let _up = desk.up();
+    let flow = waits["flow"].as_str().expect("a flow");
+    let activations = until("the flow's end", || {
+        let view = Cmd::reading(&desk).args(["flow", flow]).json();
+        let events = view["events"].as_array().expect("events").clone();
+        events.iter().any(|event| event["topic"] == "csv.answered").then(|| view["activations"].clone())
+    });
+    assert_eq!(activations.as_array().expect("activations").len(), 6);
+}
+
+#[test]
+fn sigterm_while_a_caller_waits_ends_the_host_and_answers_the_caller() {
+    let desk = Desk::csv_without_table();
+    let up = desk.up();
+    let caller = run(&desk, "how many rows?").args(["--timeout", "60"]).start();
+    until("the event in the ledger", || {
+        let log = Cmd::reading(&desk).args(["log", "--topic", "csv.decomposed", "--json"]).ok().stdout;
+        (!log.is_empty()).then_some(())
+    });
+    let stopped = up.terminate();
+    assert!(matches!(stopped.code, Some(0 | 1)), "{:?}: {}", stopped.code, stopped.stderr);
+    let caller = caller.end("run, whose host stopped");
+    assert!(matches!(caller.code, Some(1..=6)), "no result may be claimed: {:?} {}", caller.code, caller.stdout);
+    assert_eq!(caller.stdout, "");
+    verified(&desk);
+}
+
+#[test]
+fn after_a_kill_the_next_command_finds_no_host_and_opens_the_ledger_itself() {
+    let desk = Desk::csv();
+    let up = desk.up();
+    run(&desk, "how many rows?").ok();
+    let control = up.control.clone();
+    up.kill();
+    assert!(control.exists(), "nobody was there to remove it");
+    assert_eq!(run(&desk, "how many rows?").ok().json()["answer"], 344);
+    let report = verified(&desk);
+    assert_eq!(report["tail"], 0);
+    Cmd::manes(&desk).args(["load", "table"]).refuses(2, &["no host is running"]);
+}
+
+#[test]
+fn load_needs_a_running_host() {
+    let desk = Desk::csv();
+    let folder = desk.ledger();
+    Cmd::manes(&desk).args(["load", "table"]).refuses(2, &["no host is running", &folder.to_string_lossy(), "manes up"]);
+    assert!(!folder.exists(), "nothing is begun");
+}
+
+#[test]
+fn load_sets_going_the_agents_that_waited_and_the_flow_that_waited() {
+    let desk = Desk::csv_without_table();
+    let up = desk.up();
+    let agents = up.ready["agents"].as_array().expect("agents");
+    let waiting: Vec<_> = agents.iter().filter(|a| a["state"] == "waiting").map(|a| a["name"].clone()).collect();
+    assert_eq!(waiting, ["critic", "executor", "proposer"]);
+    let caller = run(&desk, "how many rows?").start();
+    until("the event in the ledger", || {
+        let log = Cmd::reading(&desk).args(["log", "--topic", "csv.decomposed", "--json"]).ok().stdout;
+        (!log.is_empty()).then_some(())
+    });
+    let loaded = Cmd::manes(&desk).args(["load", "table"]).json();
+    assert_eq!(loaded["loaded"], "table");
+    let mut started: Vec<_> = loaded["started"].as_array().expect("names").iter().filter_map(Value::as_str).collect();
+    started.sort_unstable();
+    assert_eq!(started, ["critic", "executor", "proposer"]);
+    let answered = caller.end("the run that waited");
+    assert_eq!((answered.code, answered.json()["answer"].clone()), (Some(0), json!(344)), "{}", answered.stderr);
+    let again = Cmd::manes(&desk).args(["load", "table"]).ok().stdout;
+    assert_eq!(again, "table loaded\n", "nobody waits any more");
+}
+
+#[test]
+fn load_refuses_what_the_manifest_does_not_name_and_what_is_no_capability() {
+    let desk = Desk::csv();
+    let _up = desk.up();
+    Cmd::manes(&desk).args(["load", "nothing"]).refuses(2, &["nothing", "table"]);
+    Cmd::manes(&desk).args(["load", "prober"]).refuses(2, &["prober", "table"]);
+    let load = |file: &str| Cmd::manes(&desk).args(["load", "table", "--component", file]);
+    load("absent.wasm").refuses(2, &["absent.wasm"]);
+    let perceptor = super::desk::component("perceptor");
+    let ran = load(&perceptor.to_string_lossy()).run();
+    assert!(matches!(ran.code, Some(1 | 2)) && ran.stdout.is_empty(), "an agent is no capability: {}", ran.stderr);
+    assert!(ran.stderr.contains("does not export"), "{}", ran.stderr);
+    assert_eq!(run(&desk, "how many rows?").ok().json()["answer"], 344, "the one in force stays in force");
+}
+
+#[test]
+fn a_capability_may_come_from_another_file_named_relative_to_the_caller() {
+    let desk = Desk::csv_without_table();
+    std::fs::copy(super::desk::component("table"), desk.folder().join("other.wasm")).expect("a copy");
+    let _up = desk.up();
+    Cmd::manes(&desk).args(["load", "table", "--component", "other.wasm"]).ok();
+    assert_eq!(run(&desk, "how many rows?").ok().json()["answer"], 344);
+}
+
+#[test]
+fn many_callers_at_once_each_get_their_own_answer() {
+    let desk = Desk::csv();
+    let _up = desk.up();
+    let question = |year: u64| format!("how many rows where year > {year}");
+    let callers: Vec<_> = (2000..2012).map(|year| (year, run(&desk, &question(year)).start())).collect();
+    for (year, caller) in callers {
+        let ran = caller.end("one of many callers");
+        assert_eq!(ran.code, Some(0), "{year}: {}", ran.stderr);
+        // The penguins were observed in 2007 (110), 2008 (114) and 2009 (120).
+        let expected = match year {
+            ..2007 => 344,
+            2007 => 234,
+            2008 => 120,
+            _ => 0,
+        };
+        let json = ran.json();
+        assert_eq!((&json["question"], &json["answer"]), (&json!(question(year)), &json!(expected)));
+    }
+}
