@@ -63,9 +63,7 @@ fn generate() -> Result<()> {
     write_pairs(&out.join("mirror_functions.rs"), &interfaces, |interface| {
         interface.definition.functions.keys().cloned().collect()
     })?;
-    write_pairs(&out.join("mirror_resources.rs"), &interfaces, |interface| {
-        world::resources(&resolve, interface)
-    })
+    write_pairs(&out.join("mirror_resources.rs"), &interfaces, |interface| world::resources(&resolve, interface))
 }
 
 /// The directory that cargo passed in the variable `name`.

@@ -37,7 +37,9 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Submit an event, wait until its flow has ended, print the results
-    #[command(after_help = "Example: manes run csv.question '{\"question\": \"mean price by city?\", \"file\": \"sales.csv\"}'")]
+    #[command(
+        after_help = "Example: manes run csv.question '{\"question\": \"mean price by city?\", \"file\": \"sales.csv\"}'"
+    )]
     Run(RunArgs),
     /// Run a host in the foreground until interrupted
     #[command(after_help = "Example: manes up --manifest examples/csv-analysis/manes.toml")]
@@ -61,7 +63,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example: manes receipt 12 > receipt.json && manes-verify receipt receipt.json")]
     Receipt(ReceiptArgs),
     /// Run recorded activations again from the record alone and compare
-    #[command(after_help = "Example: manes replay 4bf9\n         manes replay 4bf9 --agent proposer --component new.wasm")]
+    #[command(
+        after_help = "Example: manes replay 4bf9\n         manes replay 4bf9 --agent proposer --component new.wasm"
+    )]
     Replay(ReplayArgs),
     /// Print a completion script for a shell
     #[command(after_help = "Example: manes completion bash > /etc/bash_completion.d/manes")]

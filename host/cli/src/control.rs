@@ -108,8 +108,7 @@ fn reply(reply: &Reply) -> Response {
 /// Asks a running host.
 pub(crate) async fn ask(address: &Address, request: &Request) -> anyhow::Result<Reply> {
     let stream = TcpStream::connect(address.address).await.context("the running host does not answer")?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(stream)).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(stream)).await?;
     let driver = tokio::spawn(connection);
     let request = http::Request::post("/v1")
         .header(header::HOST, address.address.to_string())

@@ -65,7 +65,11 @@ pub(crate) fn excerpt(text: &str) -> String {
 /// Guest text with control characters escaped.
 pub(crate) fn plain(text: &str) -> String {
     text.chars().fold(String::new(), |mut out, c| {
-        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+        if c.is_control() {
+            out.extend(c.escape_default())
+        } else {
+            out.push(c)
+        }
         out
     })
 }
@@ -83,7 +87,7 @@ pub(crate) fn bytes(count: u64) -> String {
     match count {
         0..1024 => format!("{count} B"),
         1024..1_048_576 => format!("{}.{} KiB", count / 1024, count % 1024 * 10 / 1024),
-        _ => format!("{}.{} MiB", count >> 20, (count % (1 << 20)) * 10 >> 20),
+        _ => format!("{}.{} MiB", count >> 20, ((count % (1 << 20)) * 10) >> 20),
     }
 }
 

@@ -9,6 +9,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ed25519_dalek::{Signer as _, SigningKey};
 use thiserror::Error;
 
+/// Bytes of a note that is read: one is some 300, and witnesses add a line each.
+pub const NOTE_BYTES_MAX: usize = 64 << 10;
+
 /// Signature algorithm byte of ed25519 in signed notes.
 const ED25519: u8 = 1;
 
@@ -66,12 +69,23 @@ pub fn sign(ledger: &LedgerId, head: &TreeHead, key: &SigningKey) -> String {
     format!("{text}\n— {name} {}\n", STANDARD.encode(signature))
 }
 
+/// The text of a note.
+///
+/// # Errors
+/// Bytes that are not UTF-8.
+pub fn text(bytes: Vec<u8>) -> Result<String, CheckpointError> {
+    String::from_utf8(bytes).map_err(|_| CheckpointError::Format("not UTF-8"))
+}
+
 /// Reads the ledger and head that a note claims, without checking any signature.
 ///
 /// # Errors
 /// A text that is not a checkpoint of a Manes ledger.
 pub fn parse(note: &str) -> Result<(LedgerId, TreeHead), CheckpointError> {
     let format = CheckpointError::Format;
+    if note.len() > NOTE_BYTES_MAX {
+        return Err(format("it is over 64 KiB"));
+    }
     let (text, _) = note.split_once("\n\n").ok_or(format("no blank line before the signatures"))?;
     let mut lines = text.lines();
     let ledger = lines
@@ -108,7 +122,8 @@ pub fn verify<'k>(
     let message = format!("{text}\n");
     let trusted: Vec<_> = trusted.into_iter().collect();
     let valid = |line: &str| {
-        let signature = line.strip_prefix("— ").and_then(|rest| rest.strip_prefix(&name)).and_then(|r| r.strip_prefix(' '));
+        let signature =
+            line.strip_prefix("— ").and_then(|rest| rest.strip_prefix(&name)).and_then(|r| r.strip_prefix(' '));
         let bytes = signature.and_then(|base64| STANDARD.decode(base64).ok());
         let Some((id, signature)) = bytes.as_deref().and_then(<[u8]>::split_first_chunk::<4>) else { return false };
         let Ok(signature) = <&[u8; 64]>::try_from(signature) else { return false };

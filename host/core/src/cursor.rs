@@ -4,11 +4,11 @@
 //! another component against the record: calls that reach outside stay strict, local ones (clock, random, log) are
 //! answered per function, so that one more `println` is not the end of the comparison.
 
+use crate::cbor::{Reader, Writer};
 use crate::diff::{self, Difference};
 use crate::function::FunctionId;
 use crate::ids::Digest;
 use crate::lens::Effect;
-use crate::cbor::{Reader, Writer};
 use crate::value::{Signature, Value};
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};

@@ -28,11 +28,9 @@ pub fn first(path: &str, expected: &Value, actual: &Value) -> Option<Difference>
             let place = a.iter().zip(b).position(|(a, b)| a != b);
             place.and_then(|i| first(&format!("{path}[{i}]"), a.get(i)?, b.get(i)?))
         }
-        (Value::Record(a), Value::Record(b)) => a
-            .iter()
-            .zip(b)
-            .find(|(a, b)| a != b)
-            .and_then(|((name, a), (_, b))| first(&format!("{path}.{name}"), a, b)),
+        (Value::Record(a), Value::Record(b)) => {
+            a.iter().zip(b).find(|(a, b)| a != b).and_then(|((name, a), (_, b))| first(&format!("{path}.{name}"), a, b))
+        }
         (Value::Variant(a, Some(x)), Value::Variant(b, Some(y))) if a == b => first(&format!("{path}.{a}"), x, y),
         (Value::Option(Some(x)), Value::Option(Some(y))) => first(&format!("{path}.some"), x, y),
         (Value::Result(Ok(Some(x))), Value::Result(Ok(Some(y)))) => first(&format!("{path}.ok"), x, y),

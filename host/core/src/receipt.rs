@@ -8,9 +8,10 @@
 //! written in another way is not read. A key is shown by the statement that the root key signed, not by its record,
 //! because that signature does not cover the record's other fields.
 //!
-//! **What a receipt cannot say**: whether the host's key was revoked *later*. It proves what the key signed while
-//! the root key vouched for it. Whoever may face a stolen key compares the receipt with a checkpoint that an outside
-//! party held before the theft ([`Proven::under`]), or verifies the ledger itself, where revocations are records.
+//! **What a receipt cannot say**: when the root key enrolled the host's key, and whether it revoked it. It proves what
+//! the key signed while the root key vouched for it. Whoever may face a stolen key compares the receipt with a
+//! checkpoint that an outside party held before the theft ([`Proven::under`]), or verifies the ledger itself, where
+//! revocations are records. Nor does it prove that the record follows from others: those it does not show.
 
 mod build;
 
@@ -146,6 +147,8 @@ pub struct BodyProof {
 /// What a verified receipt proves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proven {
+    /// The keys that the receipt shows, enrolled by the root key: of the block, then of the checkpoint if it is another.
+    pub keys: Vec<PublicKey>,
     /// The ledger. Compare it with the one you expect: [`Proven::expect_ledger`].
     pub ledger: LedgerId,
     /// Index of the record in the ledger.
@@ -231,6 +234,14 @@ pub enum ReceiptError {
         /// The place claimed.
         place: u64,
     },
+    /// What header and record say of their place cannot be said there.
+    #[error("record {index} of block {place} contradicts its place: its header's numbers, or a genesis record")]
+    Place {
+        /// The record's index.
+        index: u64,
+        /// The block's place.
+        place: u64,
+    },
     /// The checkpoint is not to be believed.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -239,7 +250,8 @@ pub enum ReceiptError {
     Body,
     /// The checkpoint held outside speaks of a tree of another size, so the two cannot be compared.
     #[error(
-        "the held checkpoint covers {held} blocks, the receipt's {found}: ask for a receipt under the held checkpoint"
+        "not comparable: the held checkpoint covers {held} blocks, the receipt's {found}; ask for a receipt under the \
+         held one"
     )]
     Size {
         /// Blocks under the held checkpoint.
@@ -288,9 +300,11 @@ impl Receipt {
         let header = self.check_header(host)?;
         let (leaf, envelope) = self.check_record(&header)?;
         let checkpoint = self.check_tree()?;
+        self.check_place(&header, &envelope)?;
         let body = self.check_body(&envelope)?;
         let (ledger, index, place) = (self.ledger, self.record.index, self.block.place);
-        Ok(Proven { ledger, index, leaf, envelope, place, header, checkpoint, body })
+        let keys = self.keys.iter().map(|enrolment| enrolment.key).collect();
+        Ok(Proven { keys, ledger, index, leaf, envelope, place, header, checkpoint, body })
     }
 
     fn root_key(&self) -> Result<PublicKey, ReceiptError> {
@@ -346,6 +360,21 @@ impl Receipt {
         if root == Some(head.root) { Ok(head) } else { Err(ReceiptError::BlockPath { place: *place }) }
     }
 
+    /// What holds in every ledger of the numbers that a receipt shows.
+    fn check_place(&self, header: &Header, envelope: &Envelope) -> Result<(), ReceiptError> {
+        let (index, place) = (self.record.index, self.block.place);
+        let genesis = envelope.kind() == Kind::Genesis;
+        let possible = [
+            // Each block before this one holds a record at least, and may be of another host.
+            header.first >= place && (header.first == 0) == (place == 0),
+            header.number <= place && (header.number == 0) == (header.previous == Digest::default()),
+            header.incarnation > 0,
+            header.head.size <= place && (header.head.size > 0 || header.head.root == tree::empty_root()),
+            genesis == (index == 0) && (!genesis || self.record.envelope == self.genesis),
+        ];
+        if possible.iter().all(|holds| *holds) { Ok(()) } else { Err(ReceiptError::Place { index, place }) }
+    }
+
     fn check_body(&self, envelope: &Envelope) -> Result<ProvenBody, ReceiptError> {
         let Some(BodyProof { salt, bytes }) = &self.body else {
             return Ok(if envelope.body.is_some() { ProvenBody::Withheld } else { ProvenBody::None });
@@ -366,14 +395,15 @@ impl Proven {
         if found == expected { Ok(self) } else { Err(ReceiptError::Ledger { expected, found }) }
     }
 
-    /// Itself, if it is proved under exactly the tree of `note`, a checkpoint that the reader holds and trusts: then
-    /// no key that was stolen after that checkpoint can have made the receipt.
+    /// Itself, if it is proved under exactly the tree of `note`, a checkpoint that the reader holds: then no key that was
+    /// stolen after that checkpoint can have made the receipt. One of the receipt's own keys must have signed the note.
     ///
     /// # Errors
-    /// A note that is none or of another ledger; a tree of another size or with another root.
+    /// A note that is none, of another ledger or signed by none of these; a tree of another size or with another root.
     pub fn under(self, note: &str) -> Result<Self, ReceiptError> {
         let (ledger, held) = checkpoint::parse(note)?;
         let this = self.expect_ledger(&ledger)?;
+        checkpoint::verify(note, &ledger, &this.keys)?;
         let (size, found) = (held.size, this.checkpoint.size);
         if size != found {
             return Err(ReceiptError::Size { held: size, found });

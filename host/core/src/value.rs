@@ -210,9 +210,9 @@ impl Value {
             Self::Handle(handle) => visit(handle),
             Self::List(items) | Self::Tuple(items) => items.iter().for_each(|v| v.handles(visit)),
             Self::Record(fields) => fields.iter().for_each(|(_, v)| v.handles(visit)),
-            Self::Variant(_, Some(v))
-            | Self::Option(Some(v))
-            | Self::Result(Ok(Some(v)) | Err(Some(v))) => v.handles(visit),
+            Self::Variant(_, Some(v)) | Self::Option(Some(v)) | Self::Result(Ok(Some(v)) | Err(Some(v))) => {
+                v.handles(visit)
+            }
             _ => {}
         }
     }

@@ -216,7 +216,8 @@ impl ChainVerifier {
         self.hashes.push(hash);
         self.records += header.count;
         if let Some(host) = self.hosts.get_mut(&header.host) {
-            *host = HostKey { incarnation: header.incarnation, number: header.number + 1, previous: hash, ..host.clone() };
+            *host =
+                HostKey { incarnation: header.incarnation, number: header.number + 1, previous: hash, ..host.clone() };
         }
         Ok(Checked { header, hash, envelopes, leaves })
     }
@@ -362,7 +363,9 @@ impl ChainVerifier {
                     self.intents.remove(intent);
                 }
             }
-            Kind::Unrouted | Kind::Conflict => require(self.events.contains(&cause), "its cause is no event before it")?,
+            Kind::Unrouted | Kind::Conflict => {
+                require(self.events.contains(&cause), "its cause is no event before it")?
+            }
             Kind::Key | Kind::Unknown(_) => {}
         }
         Ok(())
@@ -373,7 +376,9 @@ impl ChainVerifier {
         let first = envelope.part.unwrap_or_default() == 0;
         // The cause is the call's intent, or the attempt's start where no intent was needed.
         let start = match self.intents.get_mut(&cause) {
-            Some(announced) if announced.call != envelope.call => return wrong("it answers another call than its intent"),
+            Some(announced) if announced.call != envelope.call => {
+                return wrong("it answers another call than its intent");
+            }
             Some(announced) if announced.answered == first => return wrong("it comes twice, or before its first part"),
             Some(announced) => {
                 announced.answered = true;

@@ -41,13 +41,7 @@ pub(crate) fn generate(resolve: &Resolve, interfaces: &[Interface<'_>]) -> Resul
     let glue_module = glue.glue_module()?;
     let drops = glue.drop_definitions()?;
     let drop_exports = glue.drop_exports()?;
-    let Parts {
-        imports,
-        lowered,
-        lowered_exports,
-        lifted,
-        exports,
-    } = parts;
+    let Parts { imports, lowered, lowered_exports, lifted, exports } = parts;
     Ok(format!(
         "(component $mirror
 {imports}{heap_module}  (core instance $heap (instantiate $heap))
@@ -89,12 +83,7 @@ impl Parts {
     }
 
     /// The functions of one interface on their way through the core modules.
-    fn functions(
-        &mut self,
-        types: &Types<'_>,
-        glue: &mut Glue<'_>,
-        interface: &Interface<'_>,
-    ) -> Result<()> {
+    fn functions(&mut self, types: &Types<'_>, glue: &mut Glue<'_>, interface: &Interface<'_>) -> Result<()> {
         let id = &interface.id;
         for (name, function) in &interface.definition.functions {
             let label = format!("{id}#{name}");
@@ -103,16 +92,9 @@ impl Parts {
                 self.lowered,
                 "  (core func $\"lowered/{label}\" (canon lower (func $\"{id}\" \"{name}\") (memory $memory) (realloc $realloc)))",
             )?;
-            writeln!(
-                self.lowered_exports,
-                "    (export \"{label}\" (func $\"lowered/{label}\"))"
-            )?;
+            writeln!(self.lowered_exports, "    (export \"{label}\" (func $\"lowered/{label}\"))")?;
             let signature = types.signature(function)?;
-            let after = if post_return {
-                " (post-return $reset)"
-            } else {
-                ""
-            };
+            let after = if post_return { " (post-return $reset)" } else { "" };
             writeln!(
                 self.lifted,
                 "  (func $\"lifted/{label}\"{signature} (canon lift (core func $glue \"{label}\") (memory $memory) (realloc $realloc){after}))",
@@ -122,22 +104,14 @@ impl Parts {
     }
 
     /// The shim of one interface, and the export.
-    fn export(
-        &mut self,
-        types: &Types<'_>,
-        interface: &Interface<'_>,
-        sources: &[&Interface<'_>],
-    ) -> Result<()> {
+    fn export(&mut self, types: &Types<'_>, interface: &Interface<'_>, sources: &[&Interface<'_>]) -> Result<()> {
         let id = &interface.id;
         let exported = types.prefixed(EXPORTED);
         let (mut shim, mut arguments) = (String::new(), String::new());
         for source in sources {
             shim.push_str(&import(types, source, false)?);
             let source = &source.id;
-            writeln!(
-                arguments,
-                "    (with \"{source}\" (instance $\"{source}\"))"
-            )?;
+            writeln!(arguments, "    (with \"{source}\" (instance $\"{source}\"))")?;
         }
         for (name, ty) in &interface.definition.types {
             let (from, to) = (types.identifier(*ty)?, exported.identifier(*ty)?);
@@ -151,10 +125,7 @@ impl Parts {
                 shim,
                 "  (import \"{import}\" (func ${import}{from}))\n  (export \"{name}\" (func ${import}) (func{to}))"
             )?;
-            writeln!(
-                arguments,
-                "    (with \"{import}\" (func $\"lifted/{id}#{name}\"))"
-            )?;
+            writeln!(arguments, "    (with \"{import}\" (func $\"lifted/{id}#{name}\"))")?;
         }
         write!(
             self.exports,
@@ -182,10 +153,7 @@ fn import(types: &Types<'_>, interface: &Interface<'_>, functions: bool) -> Resu
     text.push_str("  ))\n");
     for (name, ty) in &interface.definition.types {
         let identifier = types.identifier(*ty)?;
-        writeln!(
-            text,
-            "  (alias export $\"{id}\" \"{name}\" (type {identifier}))"
-        )?;
+        writeln!(text, "  (alias export $\"{id}\" \"{name}\" (type {identifier}))")?;
     }
     Ok(text)
 }

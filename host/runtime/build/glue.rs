@@ -91,12 +91,8 @@ impl<'a> Glue<'a> {
 
     /// Adds the function that passes a call of the export `label` on to the import `label`.
     pub(crate) fn add(&mut self, label: &str, function: &Function) -> Result<Lifting> {
-        let outer = self
-            .resolve
-            .wasm_signature(AbiVariant::GuestExport, function);
-        let inner = self
-            .resolve
-            .wasm_signature(AbiVariant::GuestImport, function);
+        let outer = self.resolve.wasm_signature(AbiVariant::GuestExport, function);
+        let inner = self.resolve.wasm_signature(AbiVariant::GuestImport, function);
         let drops = self.drop_borrows(function, &outer)?;
         let (taken, returned) = self.memory(function)?;
 
@@ -107,26 +103,17 @@ impl<'a> Glue<'a> {
         )?;
         let (params, results) = (words(&outer.params), words(&outer.results));
         let text = &mut self.functions;
-        write!(
-            text,
-            "    (func $\"{label}\" (export \"{label}\") (param{params}) (result{results})\n     "
-        )?;
+        write!(text, "    (func $\"{label}\" (export \"{label}\") (param{params}) (result{results})\n     ")?;
         for index in 0..outer.params.len() {
             write!(text, " (local.get {index})")?;
         }
-        let area = if outer.retptr {
-            format!(" (i32.const {RESULTS_AT})")
-        } else {
-            String::new()
-        };
+        let area = if outer.retptr { format!(" (i32.const {RESULTS_AT})") } else { String::new() };
         write!(text, "{area} (call $\"lowered/{label}\"){drops}")?;
         if (taken || outer.indirect_params) && !returned {
             text.push_str(" (call $reset (i32.const 0))");
         }
         writeln!(text, "{area})")?;
-        Ok(Lifting {
-            post_return: returned,
-        })
+        Ok(Lifting { post_return: returned })
     }
 
     /// The module `$heap`. Complete once every function was added.
@@ -140,10 +127,7 @@ impl<'a> Glue<'a> {
         let mut text = String::new();
         for (resource, name) in &self.drops {
             let resource = self.types.identifier(*resource)?;
-            writeln!(
-                text,
-                "  (core func $\"{name}\" (canon resource.drop {resource}))"
-            )?;
+            writeln!(text, "  (core func $\"{name}\" (canon resource.drop {resource}))")?;
         }
         Ok(text)
     }
@@ -164,10 +148,7 @@ impl<'a> Glue<'a> {
         text.push_str("    (import \"heap\" \"reset\" (func $reset (param i32)))\n");
         text.push_str(&self.imports);
         for name in self.drops.values() {
-            writeln!(
-                text,
-                "    (import \"lowered\" \"{name}\" (func $\"{name}\" (param i32)))"
-            )?;
+            writeln!(text, "    (import \"lowered\" \"{name}\" (func $\"{name}\" (param i32)))")?;
         }
         for name in self.drops.values() {
             text.push_str(&drop_all(name));
@@ -199,10 +180,7 @@ impl<'a> Glue<'a> {
                 Lending::Many(resource) => {
                     let name = self.drop_function(resource)?;
                     let length = local + 1;
-                    write!(
-                        text,
-                        " (call $\"all/{name}\" (local.get {local}) (local.get {length}))"
-                    )?;
+                    write!(text, " (call $\"all/{name}\" (local.get {local}) (local.get {length}))")?;
                 }
             }
             local += self.flat_words(&parameter.ty);

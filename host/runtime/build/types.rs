@@ -20,18 +20,12 @@ pub(crate) struct Types<'a> {
 
 impl<'a> Types<'a> {
     pub(crate) fn new(resolve: &'a Resolve) -> Self {
-        Self {
-            resolve,
-            prefix: "",
-        }
+        Self { resolve, prefix: "" }
     }
 
     /// The same types under other identifiers, each with `prefix` in front.
     pub(crate) fn prefixed(&self, prefix: &'static str) -> Self {
-        Self {
-            resolve: self.resolve,
-            prefix,
-        }
+        Self { resolve: self.resolve, prefix }
     }
 
     /// The identifier of a named type: `$"wasi:io/poll@0.2.12/pollable"`.
@@ -46,10 +40,8 @@ impl<'a> Types<'a> {
         let TypeOwner::Interface(owner) = ty.owner else {
             return Err(format!("type `{name}` does not belong to an interface").into());
         };
-        let owner = self
-            .resolve
-            .id_of(owner)
-            .ok_or_else(|| format!("type `{name}` belongs to a nameless interface"))?;
+        let owner =
+            self.resolve.id_of(owner).ok_or_else(|| format!("type `{name}` belongs to a nameless interface"))?;
         Ok(format!("{owner}/{name}"))
     }
 
@@ -67,9 +59,7 @@ impl<'a> Types<'a> {
                 ));
             }
         };
-        Ok(format!(
-            "    (export \"{name}\" (type {identifier} {bound}))"
-        ))
+        Ok(format!("    (export \"{name}\" (type {identifier} {bound}))"))
     }
 
     /// Parameters and result of `function`, as they stand in a function type.
@@ -107,17 +97,14 @@ impl<'a> Types<'a> {
     pub(crate) fn needs_memory(&self, ty: &Type) -> Result<bool> {
         self.contains(ty, &|ty| match ty {
             Type::String => true,
-            Type::Id(id) => self
-                .get(*id)
-                .is_ok_and(|ty| matches!(ty.kind, TypeDefKind::List(_))),
+            Type::Id(id) => self.get(*id).is_ok_and(|ty| matches!(ty.kind, TypeDefKind::List(_))),
             _ => false,
         })
     }
 
     fn is_borrow(&self, ty: &Type) -> bool {
         let Type::Id(id) = ty else { return false };
-        self.get(*id)
-            .is_ok_and(|ty| matches!(ty.kind, TypeDefKind::Handle(Handle::Borrow(_))))
+        self.get(*id).is_ok_and(|ty| matches!(ty.kind, TypeDefKind::Handle(Handle::Borrow(_))))
     }
 
     fn get(&self, id: TypeId) -> Result<&'a TypeDef> {
@@ -142,10 +129,7 @@ impl<'a> Types<'a> {
     /// The types that `id` is directly made of.
     fn parts(&self, id: TypeId) -> Result<Vec<&'a Type>> {
         Ok(match &self.get(id)?.kind {
-            TypeDefKind::Resource
-            | TypeDefKind::Handle(_)
-            | TypeDefKind::Flags(_)
-            | TypeDefKind::Enum(_) => Vec::new(),
+            TypeDefKind::Resource | TypeDefKind::Handle(_) | TypeDefKind::Flags(_) | TypeDefKind::Enum(_) => Vec::new(),
             TypeDefKind::Record(record) => record.fields.iter().map(|field| &field.ty).collect(),
             TypeDefKind::Tuple(tuple) => tuple.types.iter().collect(),
             TypeDefKind::Variant(variant) => {
@@ -182,10 +166,7 @@ impl<'a> Types<'a> {
     }
 
     fn optional(&self, ty: Option<&Type>) -> Result<String> {
-        ty.map_or_else(
-            || Ok(String::new()),
-            |ty| Ok(format!(" {}", self.reference(ty)?)),
-        )
+        ty.map_or_else(|| Ok(String::new()), |ty| Ok(format!(" {}", self.reference(ty)?)))
     }
 
     /// How `id` is defined.
@@ -229,11 +210,7 @@ impl<'a> Types<'a> {
                 names(&mut text, "enum", cases.cases.iter().map(|case| &case.name))?;
             }
             TypeDefKind::Flags(flags) => {
-                names(
-                    &mut text,
-                    "flags",
-                    flags.flags.iter().map(|flag| &flag.name),
-                )?;
+                names(&mut text, "flags", flags.flags.iter().map(|flag| &flag.name))?;
             }
             other => return Err(unsupported(other)),
         }

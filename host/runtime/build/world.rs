@@ -22,19 +22,14 @@ pub(crate) struct Interface<'a> {
 /// Parses the package in `directory`, its `deps` included, and finds `world` in it.
 pub(crate) fn load(directory: &Path, world: &str) -> Result<(Resolve, WorldId)> {
     let mut resolve = Resolve::default();
-    let (package, _) = resolve
-        .push_dir(directory)
-        .map_err(|error| resolve.render_error(&error))?;
+    let (package, _) = resolve.push_dir(directory).map_err(|error| resolve.render_error(&error))?;
     let world = resolve.select_world(&[package], Some(world))?;
     Ok((resolve, world))
 }
 
 /// The interfaces that `world` imports, each after those whose types it uses.
 pub(crate) fn interfaces(resolve: &Resolve, world: WorldId) -> Result<Vec<Interface<'_>>> {
-    let world = resolve
-        .worlds
-        .get(world)
-        .ok_or("the world is not in the parsed WIT")?;
+    let world = resolve.worlds.get(world).ok_or("the world is not in the parsed WIT")?;
     if !world.exports.is_empty() {
         return Err(format!("world `{}` must not export anything", world.name).into());
     }
@@ -72,17 +67,9 @@ pub(crate) fn closure<'a, 'b>(interfaces: &'b [Interface<'a>]) -> Vec<&'b Interf
 
 /// The resources that `interface` defines itself, aliases left out.
 pub(crate) fn resources(resolve: &Resolve, interface: &Interface<'_>) -> Vec<String> {
-    let defines = |id: &TypeId| {
-        resolve
-            .types
-            .get(*id)
-            .is_some_and(|ty| matches!(ty.kind, TypeDefKind::Resource))
-    };
+    let defines = |id: &TypeId| resolve.types.get(*id).is_some_and(|ty| matches!(ty.kind, TypeDefKind::Resource));
     let types = interface.definition.types.iter();
-    types
-        .filter(|(_, id)| defines(id))
-        .map(|(name, _)| name.clone())
-        .collect()
+    types.filter(|(_, id)| defines(id)).map(|(name, _)| name.clone()).collect()
 }
 
 /// The type a `use` or `type x = y` stands for, one step on, or `None` for any other type.
@@ -94,10 +81,7 @@ pub(crate) fn aliased(resolve: &Resolve, id: TypeId) -> Option<TypeId> {
 }
 
 fn interface(resolve: &Resolve, id: InterfaceId, name: String) -> Result<Interface<'_>> {
-    let definition = resolve
-        .interfaces
-        .get(id)
-        .ok_or_else(|| format!("`{name}` is not in the parsed WIT"))?;
+    let definition = resolve.interfaces.get(id).ok_or_else(|| format!("`{name}` is not in the parsed WIT"))?;
     for function in definition.functions.values() {
         if function.kind.is_async() {
             let refused = format!("`{name}.{}`: async cannot be mirrored", function.name);
@@ -114,10 +98,5 @@ fn interface(resolve: &Resolve, id: InterfaceId, name: String) -> Result<Interfa
             _ => {}
         }
     }
-    Ok(Interface {
-        id: name,
-        definition,
-        key: id,
-        uses,
-    })
+    Ok(Interface { id: name, definition, key: id, uses })
 }

@@ -148,7 +148,8 @@ fn emit(deployment: &Deployment, drafts: Vec<Draft>) -> Run {
         }
         let content = Content::of_draft(&draft);
         if content.data.len() > EVENT_BYTES_MAX {
-            let message = format!("an event of {} bytes on {}; at most {EVENT_BYTES_MAX}", content.data.len(), draft.topic);
+            let message =
+                format!("an event of {} bytes on {}; at most {EVENT_BYTES_MAX}", content.data.len(), draft.topic);
             return Run::end(EndStatus::Limit, message);
         }
         let delay_ms = u64::from(draft.delay_ms).min(DELAY_MS_MAX);

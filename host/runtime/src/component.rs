@@ -28,7 +28,9 @@ pub enum LoadError {
         bytes: usize,
     },
     /// A core module, not a component.
-    #[error("this is a core WebAssembly module, not a component; build it for wasm32-wasip2, or encode it with an adapter")]
+    #[error(
+        "this is a core WebAssembly module, not a component; build it for wasm32-wasip2, or encode it with an adapter"
+    )]
     CoreModule,
     /// wasmtime refuses it.
     #[error("not a usable component: {0}")]
@@ -104,7 +106,10 @@ pub struct Loaded {
 
 impl std::fmt::Debug for Loaded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Loaded").field("digest", &self.digest).field("imports", &self.imports.keys()).finish_non_exhaustive()
+        f.debug_struct("Loaded")
+            .field("digest", &self.digest)
+            .field("imports", &self.imports.keys())
+            .finish_non_exhaustive()
     }
 }
 

@@ -158,7 +158,9 @@ impl Host {
             .recorded
             .iter()
             .filter(|(name, (status, ..))| {
-                *status != REMOVED && !self.manifest.agent.contains_key(*name) && !registry.capabilities.contains_key(*name)
+                *status != REMOVED
+                    && !self.manifest.agent.contains_key(*name)
+                    && !registry.capabilities.contains_key(*name)
             })
             .map(|(name, _)| name.clone())
             .collect();
@@ -203,7 +205,8 @@ impl Host {
         let loaded = self.component(registry, name, &path, deploy::load_capability)?;
         let grants = self.manifest.capability_grants(section);
         let capabilities = provide(&loaded, &grants, &registry.capabilities);
-        let body = body("capability", name, &loaded, &grants, &capabilities, &self.wasm, Section::of_capability(section));
+        let body =
+            body("capability", name, &loaded, &grants, &capabilities, &self.wasm, Section::of_capability(section));
         let leaf = self.append_deployment(registry, &body, IN_FORCE).await?;
         let claims = crate::claims::ask(&loaded, &self.context, name)
             .await
@@ -242,9 +245,9 @@ impl Host {
             }
         }
         let body = body("agent", name, &loaded, &grants, &capabilities, &self.wasm, Section::of_agent(section));
-        let absent = loaded.foreign_imports().any(|import| {
-            grants.grants_interface(&import.id()) && !capabilities.contains_key(&import.id())
-        });
+        let absent = loaded
+            .foreign_imports()
+            .any(|import| grants.grants_interface(&import.id()) && !capabilities.contains_key(&import.id()));
         let status = if absent { WAITING } else { IN_FORCE };
         let env = values(&grants.env);
         let grants = Arc::new(grants);

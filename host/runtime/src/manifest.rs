@@ -129,8 +129,8 @@ impl Manifest {
     /// # Errors
     /// A file that cannot be read or is not valid.
     pub fn read(path: &Path) -> Result<Self, ManifestError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ManifestError::Read { path: path.to_owned(), source })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ManifestError::Read { path: path.to_owned(), source })?;
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         let folder = folder.canonicalize().map_err(|source| ManifestError::Read { path: path.to_owned(), source })?;
         Self::parse(&text, &folder).map_err(|message| ManifestError::Invalid { path: path.to_owned(), message })
@@ -148,7 +148,9 @@ impl Manifest {
         }
         for (name, agent) in &manifest.agent {
             if agent.subscribe.is_empty() {
-                return Err(format!("agent {name} subscribes to nothing; name a topic: subscribe = [\"{name}.asked\"]"));
+                return Err(format!(
+                    "agent {name} subscribes to nothing; name a topic: subscribe = [\"{name}.asked\"]"
+                ));
             }
             if agent.concurrency == 0 || agent.concurrency > CONCURRENCY_MAX {
                 return Err(format!("agent {name}: concurrency is from 1 to {CONCURRENCY_MAX}"));

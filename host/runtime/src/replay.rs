@@ -245,7 +245,11 @@ fn compare_emitted(recorded: &AttemptRecord, emitted: &[Emitted]) -> Option<Dive
             return difference.map(|difference| Divergence::Draft { index, difference });
         }
         if event.content != actual.content {
-            return differ("attributes", &format!("{:?}", event.content.extensions), &format!("{:?}", actual.content.extensions));
+            return differ(
+                "attributes",
+                &format!("{:?}", event.content.extensions),
+                &format!("{:?}", actual.content.extensions),
+            );
         }
         let delay_ns = event.not_before_ns.map_or(0, |at| at.saturating_sub(event.time_ns));
         if delay_ns != actual.delay_ms * 1_000_000 {
@@ -253,10 +257,6 @@ fn compare_emitted(recorded: &AttemptRecord, emitted: &[Emitted]) -> Option<Dive
         }
     }
     let extra = emitted.get(recorded.emitted.len())?;
-    let difference = Difference {
-        path: "topic".into(),
-        expected: "(no event)".into(),
-        actual: extra.topic.clone(),
-    };
+    let difference = Difference { path: "topic".into(), expected: "(no event)".into(), actual: extra.topic.clone() };
     Some(Divergence::Draft { index: recorded.emitted.len() as u64, difference })
 }

@@ -3,7 +3,8 @@
 //! Memory: one segment at a time, 64 bytes for each block, 32 for each event, blob and artifact.
 
 use crate::finding::{Finding, Problem};
-use crate::folder::{self, CHECKPOINT_BYTES_MAX, Layout, SEGMENT_BYTES_MAX};
+use crate::folder::{self, Layout};
+use crate::limits::{CHECKPOINT_BYTES_MAX, SEGMENT_BYTES_MAX};
 use crate::report::{Report, Tier};
 use manes_core::block::{Block, StoredBody};
 use manes_core::cbor::Item;
@@ -137,7 +138,9 @@ impl Audit<'_> {
         };
         let item = Item::decode(bytes).ok();
         let text = item.as_ref().and_then(|item| item.get("component")).and_then(Item::as_text);
-        Ok(text.and_then(|hex| hex.parse().ok()))
+        // Lower-case hex: another spelling is another form of body, which is not judged.
+        let named = text.and_then(|hex| hex.parse::<Digest>().ok().filter(|digest| digest.to_string() == hex));
+        Ok(named)
     }
 
     /// The folder's own checkpoint.
@@ -148,8 +151,7 @@ impl Audit<'_> {
         }
         let wrong = |why| Finding::of(file, Problem::Checkpoint(why));
         let bytes = folder::read(self.root, file, CHECKPOINT_BYTES_MAX)?;
-        let why = |error: std::string::FromUtf8Error| Problem::Unreadable { why: error.to_string() };
-        let note = String::from_utf8(bytes).map_err(|error| Finding::of(file, why(error)))?;
+        let note = checkpoint::text(bytes).map_err(|error| wrong(ExtendsError::Note(error)))?;
         let head = self.chain.extends(&note).map_err(wrong)?;
         checkpoint::sole(&note).map_err(|error| wrong(ExtendsError::Note(error)))?;
         Ok(head)
@@ -157,10 +159,8 @@ impl Audit<'_> {
 
     /// The checkpoints that the auditor holds.
     fn held(&self, notes: &[String]) -> Result<Vec<TreeHead>, Finding> {
-        let extends = |(place, note): (usize, &String)| {
-            let number = place + 1;
-            self.chain.extends(note).map_err(|why| Finding::of("", Problem::Held { number, why }))
-        };
+        let extends =
+            |(place, note): (usize, &String)| self.chain.extends(note).map_err(|why| Finding::held(place + 1, why));
         notes.iter().enumerate().map(extends).collect()
     }
 

@@ -1,5 +1,6 @@
 //! What an audit found wrong, and where.
 
+use crate::report::shown;
 use manes_core::cbor::CborError;
 use manes_core::ids::{Digest, LedgerId};
 use manes_core::segment::FrameError;
@@ -11,7 +12,8 @@ use thiserror::Error;
 /// The first thing in a ledger folder that cannot be so. Nothing was changed in the folder.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub struct Finding {
-    /// The file or folder, relative to the ledger folder, with `/`; empty for the ledger folder itself.
+    /// The file or folder, relative to the ledger folder, with `/`; empty for the ledger folder itself, and for a
+    /// checkpoint that lies elsewhere.
     pub file: String,
     /// Byte in the file, where one can be named.
     pub offset: Option<u64>,
@@ -110,7 +112,10 @@ impl Problem {
             Self::Unexpected | Self::NotPlain { .. } => "unexpected",
             Self::Missing => "missing",
             Self::NotEmpty { .. } | Self::TooLarge { .. } => "size",
-            Self::Frame(_) | Self::NoBlocks | Self::Block(_) => "damaged",
+            // A header or envelope that does not decode is no block either.
+            Self::Frame(_) | Self::NoBlocks | Self::Block(_) | Self::Chain(Wrong::Header(_) | Wrong::Record { .. }) => {
+                "damaged"
+            }
             Self::Chain(_) | Self::Empty => "chain",
             Self::Digest { .. } => "digest",
             Self::Checkpoint(_) => "checkpoint",
@@ -134,6 +139,12 @@ impl Finding {
         Self::of(file, if missing { Problem::Missing } else { Problem::Unreadable { why: error.to_string() } })
     }
 
+    /// A finding about the checkpoint that is `number` among those given, from 1.
+    #[must_use]
+    pub fn held(number: usize, why: ExtendsError) -> Self {
+        Self::of("", Problem::Held { number, why })
+    }
+
     /// A block of `file` that the chain refuses.
     #[must_use]
     pub fn chain(file: &str, offset: u64, violation: Violation) -> Self {
@@ -148,6 +159,11 @@ impl Finding {
         Self { offset: Some(offset), block: Some(block), ..self }
     }
 
+    /// The file or folder, if it is one of the ledger's.
+    fn place(&self) -> Option<&str> {
+        (!matches!(*self.problem, Problem::Held { .. })).then_some(&self.file)
+    }
+
     /// The stable JSON form.
     #[must_use]
     pub fn to_json(&self) -> Value {
@@ -155,7 +171,7 @@ impl Finding {
             "verified": false,
             "finding": {
                 "code": self.problem.code(),
-                "file": self.file,
+                "file": self.place(),
                 "offset": self.offset,
                 "block": self.block,
                 "record": self.record,
@@ -189,7 +205,12 @@ const fn record(wrong: &Wrong) -> Option<u64> {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.file.is_empty() { "the ledger folder" } else { &self.file })?;
+        match self.place() {
+            // Its number says which.
+            None => return write!(f, "{}", self.problem),
+            Some("") => f.write_str("the ledger folder")?,
+            Some(file) => f.write_str(&shown(file))?,
+        }
         if let Some(offset) = self.offset {
             write!(f, ", byte {offset}")?;
         }

@@ -1,18 +1,12 @@
 //! What may lie in a ledger folder, and reading it without following a link out of it.
 
 use crate::finding::{Finding, Problem};
+use crate::limits::BLOB_BYTES_MAX;
 use manes_core::ids::{Digest, sha256};
 use std::collections::BTreeSet;
 use std::fs::{self, File, FileType};
 use std::io::Read as _;
 use std::path::Path;
-
-/// Segments are preallocated far below this; a larger one is not read into memory.
-pub(crate) const SEGMENT_BYTES_MAX: u64 = 1 << 30;
-/// A body is at most one call's payload (4 MiB) and some; a component may be larger. Far above both.
-pub(crate) const BLOB_BYTES_MAX: u64 = 1 << 30;
-/// A checkpoint is some 300 bytes.
-pub(crate) const CHECKPOINT_BYTES_MAX: u64 = 64 << 10;
 
 /// The files of a ledger folder, by name only.
 #[derive(Debug, Default)]
@@ -52,7 +46,7 @@ impl Layout {
             match name.as_str() {
                 "segments" => layout.segments = segments(root, kind)?,
                 "blobs" => layout.blobs(root, kind)?,
-                "artifacts" => layout.artifacts = layout.digests(root, "artifacts", kind)?,
+                "artifacts" => layout.artifacts = layout.digests(root, "artifacts", "", kind)?,
                 "checkpoint" => plain(&name, kind, false)?,
                 "checkpoint.new" => layout.leftover(&name, kind)?,
                 "LOCK" => empty(root, kind)?,
@@ -71,27 +65,25 @@ impl Layout {
         plain("blobs", kind, true)?;
         for (name, kind) in entries(root, "blobs")? {
             let folder = format!("blobs/{name}");
-            let shard = self.digests(root, &folder, kind)?;
             if name.len() != 2 || name.bytes().any(|digit| !matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
                 return Err(Finding::of(folder, Problem::Unexpected));
             }
-            if let Some(digest) = shard.iter().find(|digest| !digest.to_string().starts_with(&name)) {
-                return Err(Finding::of(format!("{folder}/{digest}"), Problem::Unexpected));
-            }
+            let shard = self.digests(root, &folder, &name, kind)?;
             self.blobs.extend(shard);
         }
         Ok(())
     }
 
-    /// A folder of files that are named after their digest.
-    fn digests(&mut self, root: &Path, folder: &str, kind: FileType) -> Result<BTreeSet<Digest>, Finding> {
+    /// A folder of files, whole or not, that are named after their digest, which begins with `shard`.
+    fn digests(&mut self, root: &Path, folder: &str, shard: &str, kind: FileType) -> Result<BTreeSet<Digest>, Finding> {
         plain(folder, kind, true)?;
         let mut all = BTreeSet::new();
         for (name, kind) in entries(root, folder)? {
             let path = format!("{folder}/{name}");
             let whole = name.strip_suffix(UNFINISHED).unwrap_or(&name);
             // Upper-case hex would be a second name for one digest.
-            let Some(digest) = whole.parse::<Digest>().ok().filter(|digest| digest.to_string() == whole) else {
+            let canonical = |digest: &Digest| digest.to_string() == whole && whole.starts_with(shard);
+            let Some(digest) = whole.parse::<Digest>().ok().filter(canonical) else {
                 return Err(Finding::of(path, Problem::Unexpected));
             };
             if whole == name {

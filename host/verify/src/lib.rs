@@ -7,6 +7,7 @@ pub mod args;
 pub mod audit;
 pub mod finding;
 mod folder;
+pub mod limits;
 pub mod receipt;
 pub mod report;
 

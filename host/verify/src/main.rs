@@ -1,9 +1,14 @@
 //! `manes-verify`: prints what a ledger folder or a receipt proves. All work is in the library.
 
+use manes_core::checkpoint;
+use manes_core::receipt::{Proven, ReceiptError};
 use manes_verify::args::{self, Check, Command, HELP};
-use manes_verify::{AuditOptions, audit, receipt};
+use manes_verify::limits::{CHECKPOINT_BYTES_MAX, RECEIPT_BYTES_MAX};
+use manes_verify::report::shown;
+use manes_verify::{AuditOptions, Finding, Report, audit, receipt};
 use serde_json::{Value, json};
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -40,22 +45,33 @@ fn main() -> ExitCode {
 }
 
 fn run(check: &Check) -> Verdict {
-    let read =
-        |path: &Path| std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()));
-    let checkpoints: Result<Vec<String>, String> = check.checkpoints.iter().map(|path| read(path)).collect();
-    match checkpoints {
+    let held: Result<Vec<_>, String> = check.checkpoints.iter().map(|path| read(path, CHECKPOINT_BYTES_MAX)).collect();
+    match held {
         Err(why) => Verdict::Usage(why),
-        Ok(checkpoints) if check.receipt => match read(&check.path) {
+        Ok(held) if check.receipt => match read(&check.path, RECEIPT_BYTES_MAX) {
             Err(why) => Verdict::Usage(why),
-            Ok(text) => run_receipt(check, &text, &checkpoints),
+            Ok(bytes) => run_receipt(check, bytes, held),
         },
-        Ok(checkpoints) => run_audit(check, checkpoints),
+        Ok(held) => run_audit(check, held),
     }
 }
 
-fn run_receipt(check: &Check, text: &str, checkpoints: &[String]) -> Verdict {
-    let tier = if checkpoints.is_empty() { "consistent" } else { "extends" };
-    match receipt::check(text, check.ledger.as_ref(), checkpoints) {
+/// Reads a file, and of one that is too large a byte more than is allowed: enough to see that it is.
+fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes));
+    read.map(|_| bytes).map_err(|error| format!("cannot read {}: {error}", path.display()))
+}
+
+/// Everything about a receipt, from the bytes of the files.
+fn judge(check: &Check, bytes: Vec<u8>, held: Vec<Vec<u8>>) -> Result<Proven, ReceiptError> {
+    let notes = held.into_iter().map(checkpoint::text).collect::<Result<Vec<_>, _>>()?;
+    receipt::check(&receipt::text(bytes)?, check.ledger.as_ref(), &notes)
+}
+
+fn run_receipt(check: &Check, bytes: Vec<u8>, held: Vec<Vec<u8>>) -> Verdict {
+    let tier = if held.is_empty() { "consistent" } else { "extends" };
+    match judge(check, bytes, held) {
         Ok(proven) => Verdict::Yes(receipt::to_text(&proven, tier), receipt::to_json(&proven, tier)),
         Err(error) => {
             Verdict::No(error.to_string(), json!({ "verified": false, "finding": { "message": error.to_string() } }))
@@ -63,9 +79,15 @@ fn run_receipt(check: &Check, text: &str, checkpoints: &[String]) -> Verdict {
     }
 }
 
-fn run_audit(check: &Check, checkpoints: Vec<String>) -> Verdict {
-    let options = AuditOptions { folder: check.path.clone(), checkpoints, ledger: check.ledger };
-    match audit(&options) {
+/// Everything about a folder, from the bytes of the checkpoints held.
+fn judge_folder(check: &Check, held: Vec<Vec<u8>>) -> Result<Report, Finding> {
+    let text = |(place, bytes)| checkpoint::text(bytes).map_err(|error| Finding::held(place + 1, error.into()));
+    let checkpoints = held.into_iter().enumerate().map(text).collect::<Result<_, _>>()?;
+    audit(&AuditOptions { folder: check.path.clone(), checkpoints, ledger: check.ledger })
+}
+
+fn run_audit(check: &Check, held: Vec<Vec<u8>>) -> Verdict {
+    match judge_folder(check, held) {
         Ok(report) => Verdict::Yes(report.to_string(), report.to_json()),
         Err(finding) => Verdict::No(finding.to_string(), finding.to_json()),
     }
@@ -78,6 +100,6 @@ fn print(text: &str, code: ExitCode) -> ExitCode {
 }
 
 fn complain(text: &str, code: u8) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", shown(text));
     ExitCode::from(code)
 }

@@ -1,9 +1,23 @@
 //! Checking one receipt and showing what it proves.
 
+use crate::limits::RECEIPT_BYTES_MAX;
+use crate::report::shown;
 use manes_core::cbor::Item;
 use manes_core::ids::LedgerId;
 use manes_core::receipt::{Proven, ProvenBody, Receipt, ReceiptError};
 use serde_json::{Value, json};
+
+/// The text of a receipt's file.
+///
+/// # Errors
+/// Bytes that are not UTF-8, or more than the format allows.
+pub fn text(bytes: Vec<u8>) -> Result<String, ReceiptError> {
+    let refused = |why: &str| ReceiptError::Json { why: why.to_owned() };
+    if bytes.len() as u64 > RECEIPT_BYTES_MAX {
+        return Err(refused("it is over 2 GiB"));
+    }
+    String::from_utf8(bytes).map_err(|_| refused("not UTF-8"))
+}
 
 /// Checks a receipt's text: the whole proof, then the ledger expected, then each checkpoint held.
 ///
@@ -86,9 +100,4 @@ pub fn to_text(proven: &Proven, tier: &str) -> String {
         lines.push(("content", body_json(&proven.body).to_string()));
     }
     lines.iter().map(|(name, value)| format!("{name:<10}{}\n", shown(value))).collect()
-}
-
-/// Text of a stranger, with control characters written out so that a terminal does not obey them.
-fn shown(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
 }

@@ -102,6 +102,12 @@ impl Report {
     }
 }
 
+/// Text of a stranger, with control characters written out so that a terminal does not obey them.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
+}
+
 /// `1 block`, `2 blocks`.
 fn counted(n: u64, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })

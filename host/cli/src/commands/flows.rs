@@ -18,7 +18,8 @@ pub(crate) fn flows(global: &Global, args: &FlowsArgs) -> anyhow::Result<Exit> {
     let style = render::Style::stdout();
     let width = shown.iter().map(|flow| flow.topic.len()).max().unwrap_or_default();
     for flow in shown {
-        let numbers = format!("{}, {}", render::count(flow.events, "event"), render::count(flow.activations, "activation"));
+        let numbers =
+            format!("{}, {}", render::count(flow.events, "event"), render::count(flow.activations, "activation"));
         println!(
             "{}  {:<6}  {:<width$}  {}  {}",
             style.name(&flow.flow.short()),

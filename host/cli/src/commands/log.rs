@@ -118,7 +118,11 @@ fn detail(envelope: &Envelope) -> String {
         }
         Kind::End => {
             let status = envelope.status.and_then(EndStatus::from_number).map_or("unknown", EndStatus::name);
-            format!("{status}  {}  fuel {}", render::count(envelope.calls.unwrap_or_default(), "call"), envelope.fuel.unwrap_or_default())
+            format!(
+                "{status}  {}  fuel {}",
+                render::count(envelope.calls.unwrap_or_default(), "call"),
+                envelope.fuel.unwrap_or_default()
+            )
         }
         Kind::Deployment => match envelope.status {
             Some(manes_runtime::deploy::REMOVED) => "removed".into(),

@@ -41,7 +41,10 @@ pub(crate) async fn up(global: &Global, args: UpArgs) -> anyhow::Result<Exit> {
 async fn announce(global: &Global, host: &manes_runtime::host::Host, address: &control::Address) -> anyhow::Result<()> {
     let agents = host.agents().await?;
     if global.json {
-        println!("{}", serde_json::json!({ "ledger": host.ledger().id(), "control": address.address, "agents": agents }));
+        println!(
+            "{}",
+            serde_json::json!({ "ledger": host.ledger().id(), "control": address.address, "agents": agents })
+        );
         return Ok(());
     }
     eprintln!("ledger   {} ({})", paths::ledger(global).display(), host.ledger().id().short());

@@ -3,13 +3,13 @@
 
 use crate::chain::{Chain, key};
 use crate::sample::{Golden, golden};
-use manes_core::block::{Block, StoredBody};
-use manes_core::checkpoint;
+use manes_core::block::{Block, Header, StoredBody};
+use manes_core::checkpoint::{self, CheckpointError};
 use manes_core::ids::{Digest, LedgerId, PublicKey};
 use manes_core::keys;
 use manes_core::receipt::{BuildError, Hex, ProvenBody, Receipt, ReceiptError};
 use manes_core::record::{Envelope, Kind, Record};
-use manes_core::tree::leaf_hash;
+use manes_core::tree::{self, leaf_hash};
 use manes_core::verify::key_statement;
 use serde_json::{Value, json};
 
@@ -218,6 +218,68 @@ fn what_cannot_be_proved_is_not_built() {
     altered[4].envelopes[0].push(0);
     assert!(build(&altered, 13).is_ok(), "another block's envelopes do not matter");
     assert!(build(&altered, 11).is_err());
+}
+
+/// The receipt of the record `index` of the golden ledger, in a block whose header says `change` and is signed again, under
+/// a checkpoint over it: what only the holder of the host's key can make.
+fn forged(golden: &Golden, index: u64, change: impl Fn(&mut Header)) -> Receipt {
+    let mut forged = receipt(golden, index, true);
+    let mut header = Header::decode(&forged.block.header.0).expect("a golden header");
+    change(&mut header);
+    let (host, bytes) = (key(2), header.encode());
+    forged.block.signature = Hex(keys::sign(&host, keys::BLOCK, &bytes).to_vec());
+    let mut leaves: Vec<Digest> = golden.chain.blocks[..10].iter().map(|block| leaf_hash(&block.hash().0)).collect();
+    let place = usize::try_from(forged.block.place).expect("a small place");
+    leaves[place] = leaf_hash(&Digest::of(&bytes).0);
+    forged.block.header = Hex(bytes);
+    forged.block.path = tree::inclusion_path(&leaves, place).expect("it is there");
+    let head = checkpoint::TreeHead { size: 10, root: tree::root(&leaves) };
+    forged.checkpoint = checkpoint::sign(&golden.chain.ledger, &head, &host);
+    forged
+}
+
+#[test]
+fn a_header_that_contradicts_its_place_is_refused() {
+    let golden = golden();
+    assert!(forged(&golden, 3, |header| header.time_ns += 1).verify().is_ok());
+    let changes: [(&str, &dyn Fn(&mut Header)); 7] = [
+        ("its number is after its place", &|header| header.number = 3),
+        ("number 0 follows a block", &|header| header.number = 0),
+        ("number 2 follows none", &|header| header.previous = Digest::default()),
+        ("incarnation 0", &|header| header.incarnation = 0),
+        ("a head that was not yet", &|header| header.head.size = 3),
+        ("another root of nothing", &|header| header.head = checkpoint::TreeHead { size: 0, root: Digest([1; 32]) }),
+        ("the first record of the ledger in block 2", &|header| header.first = 0),
+    ];
+    for (what, change) in changes {
+        let mut bad = forged(&golden, 3, change);
+        let header = Header::decode(&bad.block.header.0).expect("it decodes");
+        bad.record.index = header.first;
+        assert_eq!(bad.verify(), Err(ReceiptError::Place { index: header.first, place: 2 }), "{what}");
+    }
+    // A first record that is fewer than the blocks before: each of them holds one at least.
+    let mut bad = forged(&golden, 3, |header| header.first = 1);
+    bad.record.index = 1;
+    assert_eq!(bad.verify(), Err(ReceiptError::Place { index: 1, place: 2 }));
+}
+
+#[test]
+fn only_a_key_of_the_receipt_signs_the_held_checkpoint() {
+    let golden = golden();
+    let proven = receipt(&golden, 3, false).verify().expect("it holds");
+    let by = |byte| checkpoint::sign(&golden.chain.ledger, &proven.checkpoint, &key(byte));
+    assert!(proven.clone().under(&by(2)).is_ok());
+    for stranger in [1, 3, 9] {
+        let found = proven.clone().under(&by(stranger));
+        assert_eq!(found, Err(ReceiptError::Checkpoint(CheckpointError::Signature)), "key {stranger}");
+    }
+    // A bad line of its own and one of a stranger beside the good line.
+    let good = by(2);
+    let (text, line) = good.split_once("\n\n").expect("a note");
+    let bad = by(9).split_once("\n\n").expect("a note").1.to_owned();
+    assert!(proven.clone().under(&format!("{text}\n\n{bad}— witness.example AAAA\n{line}")).is_ok());
+    let long = format!("{good}{}", "— witness.example AAAA\n".repeat(3_000));
+    assert_eq!(proven.under(&long), Err(ReceiptError::Checkpoint(CheckpointError::Format("it is over 64 KiB"))));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::chain::{Chain, key};
 use crate::sample::golden;
 use crate::{repository, same_or_update};
 use manes_core::cbor::Item;
-use manes_core::ids::{ActivationId, EventKey, LedgerId, hash, hex};
+use manes_core::ids::{ActivationId, EventKey, LedgerId, PublicKey, hash, hex, unhex};
 use manes_core::keys;
 use manes_core::receipt::Receipt;
 use manes_core::record::{Commitment, Envelope, Kind};
@@ -122,6 +122,83 @@ fn ids() -> String {
     chapter.finish()
 }
 
+/// A key A = a·B + T with T of order 8, and what it signed: whether k is reduced modulo L decides on both.
+const MIXED: &str = "572727302e00128a6ac4b13774999d45c7c7ccee60ae0e59dcca75495227b567";
+const SIGNED: [(&str, bool, &str); 2] = [
+    (
+        "0",
+        true,
+        "b862409fb5c4c4123df2abf7462b88f041ad36dd6864ce872fd5472be363c5b1\
+         99967337bb3cf12b2fc0cb78e0e8b0cb5cb3006ed6fb906be33d6c695bb07c03",
+    ),
+    (
+        "3",
+        false,
+        "16b981d0b88cdf3ab9fa87190822fe4905b475efda3aec7c34abfa92c19320f4\
+         7b1085bca4cdbcdac827ac06a1c53c9cb2127b551aa275384c8cb8df66cf3600",
+    ),
+];
+
+fn strict() -> String {
+    let mut chapter = Chapter::new("Strict verification");
+    chapter.line("a key with a component of small order", MIXED);
+    for (message, accepted, signature) in SIGNED {
+        let bytes = unhex(signature).and_then(|bytes| bytes.try_into().ok()).expect("64 bytes");
+        let key: PublicKey = MIXED.parse().expect("a key");
+        assert_eq!(keys::verify_raw(&key, message.as_bytes(), &bytes), accepted, "{message}");
+        let verdict = if accepted { "accepted" } else { "refused" };
+        chapter.line(&format!("its signature on {message:?}, {verdict}"), signature);
+    }
+    chapter.finish()
+}
+
+/// Bodies and how people see them.
+fn contents() -> String {
+    let mut chapter = Chapter::new("Bodies as JSON");
+    let (long, short) = (format!("5841{}", "ab".repeat(65)), format!("5840{}", "ab".repeat(64)));
+    for encoded in [
+        "18ff",
+        "1bffffffffffffffff",
+        "20",
+        "3b7fffffffffffffff",
+        "3b8000000000000000",
+        "3bffffffffffffffff",
+        "40",
+        "420102",
+        &short,
+        &long,
+        "63c3bc0a",
+        "f4",
+        "f5",
+        "f6",
+        "80",
+        "8201f6",
+        "fa3fc00000",
+        "fa7fc00001",
+        "faff800000",
+        "fb3ff8000000000000",
+        "fb7ff0000000000000",
+        "fb8000000000000000",
+        "a0",
+        "a2616101616202",
+        // Keys that are no text; the last two become the same.
+        "a2410001f502",
+        "a18201616201",
+        "a201016131f6",
+        "a1a161620120",
+        // No canonical item: shown as bytes are.
+        "",
+        "ff00",
+        "1800",
+        "0000",
+    ] {
+        let bytes = unhex(encoded).expect("hex");
+        let json = Item::decode(&bytes).unwrap_or(Item::Bytes(bytes)).to_json();
+        chapter.line(if encoded.is_empty() { "(no bytes)" } else { encoded }, json);
+    }
+    chapter.finish()
+}
+
 /// The first record of each kind in the golden ledger.
 fn records() -> String {
     let mut chapter = Chapter::new("Records: the first of each kind in the golden ledger");
@@ -179,6 +256,6 @@ fn the_vectors_in_the_document_are_what_the_code_yields() {
     let text = std::fs::read_to_string(&path).expect("FORMAT.md is there");
     let (before, rest) = text.split_once(BEGIN).expect("the vectors begin");
     let (_, after) = rest.split_once(END).expect("the vectors end");
-    let vectors = [values(), ids(), records(), ledger()].concat();
+    let vectors = [values(), ids(), strict(), contents(), records(), ledger()].concat();
     same_or_update(&path, format!("{before}{BEGIN}\n{vectors}\n{END}{after}").as_bytes());
 }

@@ -59,8 +59,12 @@ pub fn from_val(
         (Shape::Flags(names), Val::Flags(set)) => {
             Value::Flags(names.iter().filter(|name| set.contains(name)).cloned().collect())
         }
-        (Shape::Option(inner), Val::Option(v)) => Value::Option(payload_from(v.as_ref().map(|_| &**inner), v.as_deref(), handle)?),
-        (Shape::Result(ok, _), Val::Result(Ok(v))) => Value::Result(Ok(payload_from(ok.as_deref(), v.as_deref(), handle)?)),
+        (Shape::Option(inner), Val::Option(v)) => {
+            Value::Option(payload_from(v.as_ref().map(|_| &**inner), v.as_deref(), handle)?)
+        }
+        (Shape::Result(ok, _), Val::Result(Ok(v))) => {
+            Value::Result(Ok(payload_from(ok.as_deref(), v.as_deref(), handle)?))
+        }
         (Shape::Result(_, err), Val::Result(Err(v))) => {
             Value::Result(Err(payload_from(err.as_deref(), v.as_deref(), handle)?))
         }
@@ -98,7 +102,11 @@ fn payload_from(
 ///
 /// # Errors
 /// A value that does not fit the shape, or what `resource` says.
-pub fn to_val(shape: &Shape, value: &Value, resource: &mut dyn FnMut(&Handle, Lend) -> Result<ResourceAny>) -> Result<Val> {
+pub fn to_val(
+    shape: &Shape,
+    value: &Value,
+    resource: &mut dyn FnMut(&Handle, Lend) -> Result<ResourceAny>,
+) -> Result<Val> {
     Ok(match (shape, value) {
         (Shape::Bool, Value::Bool(v)) => Val::Bool(*v),
         (Shape::S8, Value::S8(v)) => Val::S8(*v),
@@ -132,8 +140,12 @@ pub fn to_val(shape: &Shape, value: &Value, resource: &mut dyn FnMut(&Handle, Le
         }
         (Shape::Enum(names), Value::Enum(name)) if names.contains(name) => Val::Enum(name.clone()),
         (Shape::Flags(_), Value::Flags(set)) => Val::Flags(set.clone()),
-        (Shape::Option(inner), Value::Option(v)) => Val::Option(payload_to(v.as_ref().map(|_| &**inner), v.as_deref(), resource)?),
-        (Shape::Result(ok, _), Value::Result(Ok(v))) => Val::Result(Ok(payload_to(ok.as_deref(), v.as_deref(), resource)?)),
+        (Shape::Option(inner), Value::Option(v)) => {
+            Val::Option(payload_to(v.as_ref().map(|_| &**inner), v.as_deref(), resource)?)
+        }
+        (Shape::Result(ok, _), Value::Result(Ok(v))) => {
+            Val::Result(Ok(payload_to(ok.as_deref(), v.as_deref(), resource)?))
+        }
         (Shape::Result(_, err), Value::Result(Err(v))) => {
             Val::Result(Err(payload_to(err.as_deref(), v.as_deref(), resource)?))
         }

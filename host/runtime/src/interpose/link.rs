@@ -104,7 +104,9 @@ async fn called(
     let outcome = store.data_mut().waist.call(function, args).await?;
     if let (Some(shape), Some(value), Some(slot)) = (&function.signature.result, &outcome, results.first_mut()) {
         *slot = to_val(shape, value, &mut |handle, _| {
-            let kind = kinds.number(&handle.resource).ok_or_else(|| format_err!("{} is not imported here", handle.resource))?;
+            let kind = kinds
+                .number(&handle.resource)
+                .ok_or_else(|| format_err!("{} is not imported here", handle.resource))?;
             let rep = store.data_mut().waist.handles.insert(handle.clone())?;
             ResourceDynamic::new_own(rep, kind).try_into_resource_any(&mut store)
         })?;

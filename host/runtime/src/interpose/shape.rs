@@ -55,7 +55,9 @@ fn shape(ty: &Type, names: &ResourceNames, depth: usize) -> Result<Shape, String
     }
     let inner = |ty: &Type| shape(ty, names, depth + 1);
     let boxed = |ty: Option<Type>| ty.map(|ty| inner(&ty).map(Box::new)).transpose();
-    let resource = |r: &ResourceType| names.get(*r).map(str::to_owned).ok_or_else(|| "it uses a resource without a name".to_owned());
+    let resource = |r: &ResourceType| {
+        names.get(*r).map(str::to_owned).ok_or_else(|| "it uses a resource without a name".to_owned())
+    };
     Ok(match ty {
         Type::Bool => Shape::Bool,
         Type::S8 => Shape::S8,
@@ -74,9 +76,9 @@ fn shape(ty: &Type, names: &ResourceNames, depth: usize) -> Result<Shape, String
             Type::U8 => Shape::Bytes,
             item => Shape::List(Box::new(inner(&item)?)),
         },
-        Type::Record(record) => {
-            Shape::Record(record.fields().map(|f| Ok((f.name.to_owned(), inner(&f.ty)?))).collect::<Result<_, String>>()?)
-        }
+        Type::Record(record) => Shape::Record(
+            record.fields().map(|f| Ok((f.name.to_owned(), inner(&f.ty)?))).collect::<Result<_, String>>()?,
+        ),
         Type::Tuple(tuple) => Shape::Tuple(tuple.types().map(|ty| inner(&ty)).collect::<Result<_, _>>()?),
         Type::Variant(variant) => Shape::Variant(
             variant

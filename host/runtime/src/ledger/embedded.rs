@@ -30,7 +30,8 @@ const QUEUE: usize = 1_024;
 /// How an embedded ledger is kept.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Size at which a segment is full. Preallocated at once; a larger block gets a segment of its own size.
+    /// Size at which a segment is full, at most 1 GiB. Preallocated at once; a larger block gets a segment of its own
+    /// size.
     pub segment_bytes: u64,
     /// How much time may pass between two signed heads while blocks are written.
     pub checkpoint_every: Duration,

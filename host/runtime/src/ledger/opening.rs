@@ -26,6 +26,9 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::watch;
 
+/// What the format lets a segment be at most, so that a verifier can read one as a whole.
+const SEGMENT_BYTES_MAX: u64 = 1 << 30;
+
 /// Opens or creates the ledger in `folder`; its keys and last seen head are in `home`.
 pub(super) fn open(folder: &Path, home: &Path, seams: Seams, options: &Options) -> Result<Writer, OpenError> {
     let files = Files::new(options.disk.clone(), folder);
@@ -35,7 +38,8 @@ pub(super) fn open(folder: &Path, home: &Path, seams: Seams, options: &Options) 
     let (mut scan, mut found) = (Scan::new(), Vec::new());
     let end = scan.advance(&files, &mut found)?;
     let heads = Heads::new(keystore.clone(), seams.clock.clone(), options.checkpoint_every);
-    let opening = Opening { files, keystore, heads, seams, segment_bytes: options.segment_bytes, lock };
+    let opening =
+        Opening { files, keystore, heads, seams, segment_bytes: options.segment_bytes.min(SEGMENT_BYTES_MAX), lock };
     match scan.verifier.ledger() {
         Some(id) => opening.resume(id, scan, found.into_iter().collect(), end),
         None => opening.create(&scan, end),

@@ -152,7 +152,7 @@ impl Reader {
 /// Whole blocks after a bad one are damage only if the second look, which began after they were there, sees the same.
 fn look(scan: &mut Scan, files: &Files, found: &mut Vec<Found>) -> Result<End, OpenError> {
     match scan.advance(files, found) {
-        Err(OpenError::Damaged { .. }) => scan.advance(files, found),
+        Err(OpenError::Damaged { .. }) if !scan.spent => scan.advance(files, found),
         // A segment that was begun and given up on a full disk.
         Err(OpenError::Io { source, .. }) if source.kind() == NotFound => scan.advance(files, found),
         end => end,

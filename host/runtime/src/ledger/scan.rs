@@ -16,7 +16,7 @@ use super::index::{Found, Place};
 use super::tail::HEAD_BYTES;
 use manes_core::block::{Block, FORMAT, Header, SUITE};
 use manes_core::cbor::{CborError, Reader, Writer};
-use manes_core::ids::{LedgerId, PublicKey};
+use manes_core::ids::{Digest, LedgerId, PublicKey};
 use manes_core::keys;
 use manes_core::segment::{FRAME_HEAD_BYTES, FRAME_MAGIC, FrameError, Frames};
 use manes_core::verify::ChainVerifier;
@@ -49,7 +49,7 @@ pub(super) struct Scan {
     /// Where the next frame is expected in it; less than a head where the segment is still to begin.
     pub(super) at: u64,
     /// The verifier met a block that it did not take, or took without its bodies: it must not go on.
-    spent: bool,
+    pub(super) spent: bool,
 }
 
 impl Scan {
@@ -127,9 +127,8 @@ impl Scan {
         let mut unreadable = None;
         self.spent = true;
         let checked = self.verifier.push(&block, |digest| {
-            let path = files.blob(digest);
-            read_if_there(files.disk.as_ref(), &path).unwrap_or_else(|source| {
-                unreadable = Some(OpenError::Io { path, source });
+            blob(files, digest).unwrap_or_else(|error| {
+                unreadable = Some(error);
                 None
             })
         });
@@ -184,6 +183,17 @@ impl Scan {
             && decoded.host == key
             && self.verifier.host_chain(&key).is_some()
             && keys::verify(&key, keys::BLOCK, header, &signature)
+    }
+}
+
+/// A body that lies outside its block. An erased one is not named any more, so what is named must be there.
+fn blob(files: &Files, digest: &Digest) -> Result<Option<Vec<u8>>, OpenError> {
+    let path = files.blob(digest);
+    let damaged = |what: &str| OpenError::Damaged { path: path.clone(), offset: 0, what: what.to_owned() };
+    match read_if_there(files.disk.as_ref(), &path).map_err(OpenError::io(&path))? {
+        None => Err(damaged("a block names this blob, and it is missing")),
+        Some(bytes) if Digest::of(&bytes) != *digest => Err(damaged("its content is not what its name says")),
+        Some(bytes) => Ok(Some(bytes)),
     }
 }
 

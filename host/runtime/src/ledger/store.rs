@@ -122,12 +122,14 @@ impl Store {
             Kept::Blob { salt, digest } => (salt, digest),
         };
         let path = self.files.blob(digest);
-        // Absent: erased, or left out of a copy. The commitment stays, the body is not kept.
-        let Some(bytes) = self.read_file(&path)? else { return Ok(None) };
-        if line.envelope.body != Some(Commitment::new(salt, &bytes)) {
-            return Err(LedgerError::damaged(path, 0, "the body does not match its commitment"));
+        match self.read_file(&path)? {
+            // An erased body is not named any more.
+            None => Err(LedgerError::damaged(path, 0, "a block names this blob, and it is missing")),
+            Some(bytes) if line.envelope.body != Some(Commitment::new(salt, &bytes)) => {
+                Err(LedgerError::damaged(path, 0, "the body does not match its commitment"))
+            }
+            Some(bytes) => Ok(Some(bytes.into())),
         }
-        Ok(Some(bytes.into()))
     }
 
     fn read_file(&self, path: &Path) -> Result<Option<Vec<u8>>, LedgerError> {

@@ -73,7 +73,12 @@ impl Capability {
 pub(super) struct Live(Instanced<Guest>);
 
 impl Live {
-    pub(super) async fn call(&mut self, function: &FunctionId, call: u64, args: Vec<Value>) -> Result<Option<Value>, Failure> {
+    pub(super) async fn call(
+        &mut self,
+        function: &FunctionId,
+        call: u64,
+        args: Vec<Value>,
+    ) -> Result<Option<Value>, Failure> {
         if let Scope::Capability { parent, .. } = &mut self.0.data_mut().waist.scope {
             *parent = call;
         }

@@ -58,9 +58,7 @@ async fn send(
     let first_byte = options.first_byte_timeout.unwrap_or(FIRST_BYTE_TIMEOUT);
     let response = tokio::time::timeout(first_byte, sender.send_request(request)).await;
     let response = response.map_err(|_| Error::ConnectionReadTimeout)??;
-    let wait: Connection = Box::new(async move {
-        driver.await.map_err(Error::from)
-    });
+    let wait: Connection = Box::new(async move { driver.await.map_err(Error::from) });
     Ok((response.map(|body| body.map_err(Error::from).boxed_unsync()), wait))
 }
 

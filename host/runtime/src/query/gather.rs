@@ -82,8 +82,12 @@ pub fn resolve(records: &impl Records, prefix: &str) -> Result<Result<Named, Str
     records.each(|entry| {
         let envelope = &entry.envelope;
         match (envelope.kind(), envelope.flow, envelope.activation) {
-            (Kind::Event, Some(flow), _) if flow.to_string().starts_with(&prefix) => push(&mut found, Named::Flow(flow)),
-            (Kind::Start, _, Some(id)) if id.to_string().starts_with(&prefix) => push(&mut found, Named::Activation(id)),
+            (Kind::Event, Some(flow), _) if flow.to_string().starts_with(&prefix) => {
+                push(&mut found, Named::Flow(flow))
+            }
+            (Kind::Start, _, Some(id)) if id.to_string().starts_with(&prefix) => {
+                push(&mut found, Named::Activation(id))
+            }
             _ => {}
         }
         true

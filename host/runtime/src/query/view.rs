@@ -174,7 +174,13 @@ pub fn view(flow: FlowId, record: &FlowRecord) -> FlowView {
     let activations: Vec<ActivationView> = record.attempts.iter().map(activation).collect();
     let failed = activations.iter().any(|a| a.status != EndStatus::Done.name());
     let open = record.attempts.iter().any(|attempt| attempt.end.is_none());
-    let status = if open { "open" } else if failed { "failed" } else { "done" };
+    let status = if open {
+        "open"
+    } else if failed {
+        "failed"
+    } else {
+        "done"
+    };
     let events = record.events.iter().map(|entry| event(entry, record)).collect();
     FlowView { flow, status: status.into(), events, activations }
 }
@@ -202,9 +208,8 @@ fn event(entry: &Entry, record: &FlowRecord) -> EventView {
 fn activation(attempt: &AttemptRecord) -> ActivationView {
     let end = attempt.end.as_ref();
     let body = end.and_then(|end| end.body.as_deref()).and_then(|body| Item::decode(body).ok());
-    let text = |key: &str| {
-        body.as_ref().and_then(|item| item.get(key)).and_then(Item::as_text).unwrap_or_default().to_owned()
-    };
+    let text =
+        |key: &str| body.as_ref().and_then(|item| item.get(key)).and_then(Item::as_text).unwrap_or_default().to_owned();
     let outcomes = attempt.calls.iter().filter(|entry| entry.envelope.kind() == Kind::Outcome);
     ActivationView {
         activation: attempt.start.envelope.activation.unwrap_or_default(),

@@ -179,7 +179,8 @@ impl State {
             for name in takers {
                 let id = ActivationId::new(&self.ledger, &name, &key, 0);
                 let not_before_ns = envelope.not_before_ns;
-                let work = Past { agent: name, index: entry.index, not_before_ns, start: None, envelope: None, calls: 0 };
+                let work =
+                    Past { agent: name, index: entry.index, not_before_ns, start: None, envelope: None, calls: 0 };
                 past.insert(id, work);
             }
             return Vec::new();
@@ -252,7 +253,8 @@ impl State {
     /// had begun is returned, to be closed.
     pub fn begin(&mut self) -> (Vec<Past>, Vec<Action>) {
         let past = self.past.take().unwrap_or_default();
-        let (mut begun, mut waiting): (Vec<Past>, Vec<Past>) = past.into_values().partition(|work| work.start.is_some());
+        let (mut begun, mut waiting): (Vec<Past>, Vec<Past>) =
+            past.into_values().partition(|work| work.start.is_some());
         begun.sort_by_key(|work| work.index);
         waiting.sort_by_key(|work| work.index);
         let unrouted = self.unrouted.values().cloned();

@@ -105,7 +105,10 @@ impl Router {
         self.read()?;
         let (interrupted, actions) = self.state.begin();
         for work in interrupted {
-            tracing::warn!(agent = work.agent, "an attempt was cut off when the host stopped; it is closed as interrupted");
+            tracing::warn!(
+                agent = work.agent,
+                "an attempt was cut off when the host stopped; it is closed as interrupted"
+            );
             self.context.ledger.append(vec![interrupted_end(&self.context, &work)]).await?;
         }
         self.act(actions);

@@ -255,4 +255,3 @@ fn blame(failure: Failure, provider: &str) -> Ended {
         Failure::Trap(message) => Ended::Provider { provider: provider.to_owned(), message },
     }
 }
-

@@ -18,7 +18,11 @@ impl Meter {
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         let bytes = limits.memory_mib.saturating_mul(1 << 20);
-        Self { memory_bytes_max: usize::try_from(bytes).unwrap_or(usize::MAX), memory_mib: limits.memory_mib, memory_bytes: 0 }
+        Self {
+            memory_bytes_max: usize::try_from(bytes).unwrap_or(usize::MAX),
+            memory_mib: limits.memory_mib,
+            memory_bytes: 0,
+        }
     }
 }
 
@@ -28,7 +32,10 @@ impl ResourceLimiter for Meter {
         let total = self.memory_bytes.saturating_add(desired.saturating_sub(current));
         if total > self.memory_bytes_max {
             let what = format!("memory ({} MiB)", self.memory_mib);
-            return Err(wasmtime::Error::new(Ended::Limit { what, line: format!("memory_mib = {}", self.memory_mib * 2) }));
+            return Err(wasmtime::Error::new(Ended::Limit {
+                what,
+                line: format!("memory_mib = {}", self.memory_mib * 2),
+            }));
         }
         self.memory_bytes = total;
         Ok(true)
@@ -36,7 +43,9 @@ impl ResourceLimiter for Meter {
 
     fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
         if desired > TABLE_ELEMENTS_MAX {
-            return Err(wasmtime::Error::new(Ended::Guest(format!("a table of more than {TABLE_ELEMENTS_MAX} elements"))));
+            return Err(wasmtime::Error::new(Ended::Guest(format!(
+                "a table of more than {TABLE_ELEMENTS_MAX} elements"
+            ))));
         }
         Ok(true)
     }

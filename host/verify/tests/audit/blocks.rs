@@ -2,6 +2,7 @@
 
 use crate::folder::{Folder, golden_blocks, head, key, note, other_ledger, reseal};
 use manes_core::block::{Block, Header, StoredBody};
+use manes_core::cbor::Item;
 use manes_core::checkpoint;
 use manes_core::record::{Envelope, Kind, Record};
 use manes_verify::{Problem, Tier};
@@ -44,6 +45,49 @@ fn a_removed_block_is_found_and_a_removed_end_where_a_checkpoint_is_held() {
     }
     let none = Folder::golden().with_blocks(&[]);
     assert_eq!(none.code(), "chain");
+}
+
+#[test]
+fn what_does_not_decode_is_damage_and_what_does_not_follow_is_the_chain() {
+    let golden = golden_blocks();
+    let altered = |change: &dyn Fn(&mut Block)| {
+        let mut blocks = golden.clone();
+        change(&mut blocks[4]);
+        code(&blocks)
+    };
+    assert_eq!(altered(&|block| block.header.push(0)), "damaged");
+    assert_eq!(altered(&|block| block.header[2] = 2), "damaged", "another format");
+    assert_eq!(altered(&|block| block.envelopes[0].push(0)), "damaged");
+    assert_eq!(altered(&|block| block.bodies.push(StoredBody::Absent)), "damaged");
+    assert_eq!(altered(&|block| block.envelopes[0][2] ^= 1), "chain", "another kind");
+    assert_eq!(altered(&|block| (block.envelopes, block.bodies) = (vec![], vec![])), "chain");
+    assert_eq!(altered(&|block| block.seal.clear()), "chain");
+}
+
+/// A golden folder with one more block that deploys a body, and no artifact for it.
+fn deploying(component: &str) -> &'static str {
+    let (golden, salt) = (golden_blocks(), [7; 16]);
+    let body = Item::Map(vec![(Item::Text("component".into()), Item::Text(component.into()))]).to_bytes();
+    let envelope = Envelope { agent: Some("a".into()), ..Envelope::new(Kind::Deployment, 1) };
+    let mut blocks = golden.clone();
+    let last = &golden[10];
+    let (number, first) = {
+        let header = Header::decode(&last.header).expect("golden header");
+        (header.number + 1, header.first + header.count)
+    };
+    blocks.push(reseal(last, &key(2), |link, records| {
+        (link.number, link.previous, link.first) = (number, last.hash(), first);
+        *records = vec![Record::new(envelope.clone(), Some((salt, body.clone())), true)];
+    }));
+    Folder::golden().with_blocks(&blocks).code()
+}
+
+#[test]
+fn a_deployment_names_its_artifact_in_lower_case() {
+    let absent = "ab".repeat(32);
+    assert_eq!(deploying(&absent), "missing");
+    assert_eq!(deploying(&absent.to_uppercase()), "verified", "another form, which is not judged");
+    assert_eq!(deploying(&absent[2..]), "verified");
 }
 
 #[test]

@@ -86,6 +86,44 @@ fn a_receipt_is_checked_against_ledger_and_checkpoint() {
 }
 
 #[test]
+fn files_that_are_not_text_are_not_verified() {
+    let (folder, elsewhere) = (Folder::golden(), tempfile::tempdir().expect("temporary folder"));
+    let file = elsewhere.path().join("file");
+    std::fs::write(&file, b"\xff").expect("file can be written");
+    let finding = |arguments: &[&str]| {
+        let (code, json, _) = run(&[arguments, &["--json"]].concat());
+        let json: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+        assert_eq!((code, &json["verified"]), (5, &false.into()), "{arguments:?}");
+        json["finding"].clone()
+    };
+    assert!(finding(&["receipt", path(&file)])["message"].as_str().expect("text").contains("UTF-8"));
+    let held = finding(&[path(folder.path()), "--checkpoint", path(&file)]);
+    assert_eq!((held["code"].as_str(), held["file"].is_null()), (Some("held-checkpoint"), true), "{held}");
+    // A line of a stranger is ignored, but it is text.
+    let note = [golden_files()["checkpoint"].as_slice(), "— w \u{e9}\n".as_bytes()].concat();
+    std::fs::write(&file, &note).expect("file can be written");
+    assert_eq!(run(&[path(folder.path()), "--checkpoint", path(&file)]).0, 0);
+    std::fs::write(&file, note.strip_suffix(b"\xa9\n").expect("its end")).expect("file can be written");
+    assert_eq!(finding(&[path(folder.path()), "--checkpoint", path(&file)])["code"], "held-checkpoint");
+    std::fs::write(&file, [note, vec![b'x'; 64 << 10]].concat()).expect("file can be written");
+    assert_eq!(finding(&[path(folder.path()), "--checkpoint", path(&file)])["code"], "held-checkpoint");
+    folder.write("checkpoint", b"\xff");
+    assert_eq!(folder.code(), "checkpoint");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_is_reached_through_a_link_and_its_names_do_nothing_to_a_terminal() {
+    let (folder, elsewhere) = (Folder::golden(), tempfile::tempdir().expect("temporary folder"));
+    let link = elsewhere.path().join("link");
+    std::os::unix::fs::symlink(folder.path(), &link).expect("link can be made");
+    assert_eq!(run(&[path(&link)]).0, 0);
+    folder.write("\u{1b}[31m", b"");
+    let (code, _, errors) = run(&[path(&link)]);
+    assert!(code == 5 && errors.contains("\\u{1b}[31m") && !errors.contains('\u{1b}'), "{errors:?}");
+}
+
+#[test]
 fn wrong_usage_is_told_what_is_right() {
     for (arguments, said) in [
         (vec![], "name a ledger folder"),

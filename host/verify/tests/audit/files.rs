@@ -78,6 +78,22 @@ fn what_an_unfinished_write_left_is_counted_and_never_read() {
     assert_eq!(folder.audit().map(|report| (report.leftovers, report.blobs, report.artifacts)), Ok((3, 1, 1)));
     folder.write("LOCK.new", b"");
     assert_eq!(folder.code(), "unexpected");
+    let folder = Folder::golden();
+    let shard = if digest.starts_with("00") { "01" } else { "00" };
+    folder.write(&format!("blobs/{shard}/{digest}.new"), b"ha");
+    assert_eq!(folder.code(), "unexpected", "it would not become a blob of this shard");
+}
+
+#[test]
+fn a_file_over_its_limit_is_found_and_not_read() {
+    let blob = golden_files().into_keys().find(|path| path.starts_with("blobs/")).expect("a golden blob");
+    for (path, bytes_max) in [(SEGMENTS[1], 1 << 30), (blob.as_str(), 1 << 30), ("checkpoint", 64 << 10)] {
+        let folder = Folder::golden();
+        let file = fs::File::options().write(true).open(folder.path().join(path)).expect("it is there");
+        file.set_len(bytes_max + 1).expect("it can be sparse");
+        let found = folder.audit().expect_err("it is too large");
+        assert_eq!((found.file.as_str(), found.problem.code()), (path, "size"));
+    }
 }
 
 #[cfg(unix)]

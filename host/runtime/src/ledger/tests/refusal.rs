@@ -3,12 +3,13 @@
 //! Method: a sound ledger is copied, altered in one way, and opened for writing and for reading.
 
 use super::super::api::Ledger;
-use super::super::conformance::records;
+use super::super::conformance::{record, records};
 use super::super::embedded::Embedded;
 use super::super::error::OpenError;
 use super::super::reader::Reader;
 use super::{Options, Place, copy_dir, quiet};
 use crate::keystore::KeystoreError;
+use manes_core::ids::Digest;
 use manes_core::segment::Frames;
 use manes_core::verify::ExtendsError;
 use std::fs;
@@ -85,6 +86,24 @@ async fn a_missing_segment() {
         }
         assert!(copy.open().is_err(), "segment {missing}");
     }
+}
+
+#[tokio::test]
+async fn a_blob_that_is_missing_or_altered() {
+    let place = sound().await;
+    let body = vec![6; 100_000];
+    let ledger = place.open().unwrap();
+    ledger.append(vec![record(3, &body)]).await.unwrap();
+    drop(ledger);
+    let name = Digest::of(&body).to_string();
+    let blob = place.folder.join("blobs").join(&name[..2]).join(&name);
+    let named = |error: OpenError| matches!(error, OpenError::Damaged { path, .. } if path == blob);
+    fs::write(&blob, vec![7; 100_000]).unwrap();
+    assert!(named(place.open().unwrap_err()) && named(place.read().unwrap_err()));
+    fs::remove_file(&blob).unwrap();
+    assert!(named(place.open().unwrap_err()) && named(place.read().unwrap_err()));
+    fs::write(&blob, &body).unwrap();
+    place.open().unwrap();
 }
 
 #[tokio::test]

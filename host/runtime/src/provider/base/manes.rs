@@ -9,7 +9,7 @@ impl Base {
     pub(super) fn log(&mut self, args: &[Value]) -> Option<Value> {
         let [level, message, fields] = args else { return None };
         let (level, message) = (level.as_str().unwrap_or("info"), message.as_str().unwrap_or_default());
-        let Some(message) = self.streams.budget(message) else { return None };
+        let message = self.streams.budget(message)?;
         let fields = match fields {
             Value::List(items) if !items.is_empty() => format!(" {}", manes_core::diff::show(fields)),
             _ => String::new(),

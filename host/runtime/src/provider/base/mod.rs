@@ -96,7 +96,9 @@ impl Base {
             "wasi:filesystem/preopens" => Ok(Some(Value::List(Vec::new()))),
             // No error of the base world comes from a file.
             "wasi:filesystem/types" if name == "filesystem-error-code" => Ok(Some(Value::Option(None))),
-            "wasi:sockets/instance-network" => Ok(Some(self.open(call, "wasi:sockets/network@0.2/network", Kind::Network))),
+            "wasi:sockets/instance-network" => {
+                Ok(Some(self.open(call, "wasi:sockets/network@0.2/network", Kind::Network)))
+            }
             "manes:agent/log" => Ok(self.log(args)),
             "manes:agent/context" => self.context(function, args),
             _ => Err(unknown(function)),
@@ -136,7 +138,9 @@ impl Base {
         Ok(Some(match (name, args) {
             ("get-random-bytes" | "get-insecure-random-bytes", [Value::U64(len)]) => {
                 if *len > RANDOM_BYTES_MAX {
-                    return Err(Ended::Guest(format!("at most {RANDOM_BYTES_MAX} random bytes can be asked for at once")));
+                    return Err(Ended::Guest(format!(
+                        "at most {RANDOM_BYTES_MAX} random bytes can be asked for at once"
+                    )));
                 }
                 let mut bytes = vec![0; usize::try_from(*len).unwrap_or_default()];
                 self.seams.entropy.fill(&mut bytes);

@@ -80,12 +80,18 @@ impl Base {
             (Some(_), "subscribe", _) => self.open(call, "wasi:io/poll@0.2/pollable", Kind::Pollable),
             (Some(Kind::Stdin), "read" | "blocking-read" | "skip" | "blocking-skip", _) => closed(),
             (Some(Kind::Stdout | Kind::Stderr), "check-write", _) => Value::ok(Some(Value::U64(WRITE_BYTES_MAX))),
-            (Some(kind @ (Kind::Stdout | Kind::Stderr)), "write" | "blocking-write-and-flush", [_, Value::Bytes(bytes)]) => {
+            (
+                Some(kind @ (Kind::Stdout | Kind::Stderr)),
+                "write" | "blocking-write-and-flush",
+                [_, Value::Bytes(bytes)],
+            ) => {
                 self.streams.write(kind, bytes);
                 Value::ok(None)
             }
             (Some(Kind::Stdout | Kind::Stderr), "flush" | "blocking-flush", _) => Value::ok(None),
-            (Some(Kind::Stdout | Kind::Stderr), "write-zeroes" | "blocking-write-zeroes-and-flush", _) => Value::ok(None),
+            (Some(Kind::Stdout | Kind::Stderr), "write-zeroes" | "blocking-write-zeroes-and-flush", _) => {
+                Value::ok(None)
+            }
             // The only input stream of the base world is stdin, and it is closed.
             (Some(Kind::Stdout | Kind::Stderr), "splice" | "blocking-splice", _) => closed(),
             _ => return Err(unknown(function)),

@@ -1,0 +1,92 @@
+//! *What if*: another component against the record. What reaches outside stays strict, the rest may differ.
+
+use super::{original, record};
+use anyhow::{Context as _, Result, ensure};
+use manes_core::cursor::Divergence;
+use manes_runtime::query::{AttemptRecord, FlowRecord};
+use manes_runtime::replay::{Fuel, Verdict};
+use manes_tests::{Running, components, replay_with};
+use serde_json::{Value, json};
+
+async fn what_if(host: &Running, attempt: &AttemptRecord, script: &[Value]) -> Result<Verdict> {
+    let component = components::burnt(&Value::Array(script.to_vec()))?;
+    let flow = FlowRecord { attempts: vec![attempt.clone()], ..FlowRecord::default() };
+    let verdict = replay_with(&host.ledger, &flow, Some(&component)).await?.pop().context("one attempt")?;
+    ensure!(verdict.fuel == Fuel::NotComparable, "fuel of another component is not compared");
+    ensure!(verdict.component == manes_core::ids::Digest::of(&component), "it ran something else");
+    Ok(verdict)
+}
+
+#[tokio::test]
+async fn other_local_calls_do_not_diverge() -> Result<()> {
+    let (host, attempt) = record(&original()).await?;
+    let mut quieter = original();
+    quieter.remove(9);
+    quieter.remove(0);
+    let mut other_words = original();
+    other_words[0] = json!(["log", "debug", "in other words"]);
+    let mut another_order = original();
+    another_order.swap(0, 1);
+    another_order.swap(4, 6);
+    for (what, script) in [
+        ("the component itself", original()),
+        ("two log lines less", quieter),
+        ("another log line in the place of one", other_words),
+        ("local calls in another order", another_order),
+    ] {
+        let verdict = what_if(&host, &attempt, &script).await?;
+        ensure!(verdict.identical, "{what}: {:?}", verdict.divergence);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_more_log_line_or_clock_reading_does_not_diverge() -> Result<()> {
+    let (host, attempt) = record(&original()).await?;
+    for added in [json!(["log", "info", "one more"]), json!(["now"])] {
+        let mut script = original();
+        script.insert(3, added.clone());
+        let verdict = what_if(&host, &attempt, &script).await?;
+        ensure!(verdict.identical, "{added}: {:?}", verdict.divergence);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_changed_added_or_dropped_call_that_reaches_outside_diverges() -> Result<()> {
+    let (host, attempt) = record(&original()).await?;
+    let edit = |change: &dyn Fn(&mut Vec<Value>)| {
+        let mut script = original();
+        change(&mut script);
+        script
+    };
+    // Numbers are those of the record: calls 3, 4, 6, 8 and 9 of the original reach outside.
+    for (what, script, number) in [
+        ("a changed write", edit(&|s| s[3] = json!(["store", "first.txt", "other content"])), 4),
+        ("an added write", edit(&|s| s.insert(4, json!(["store", "third.txt", "x"]))), 6),
+        ("a changed read", edit(&|s| s[5] = json!(["echo", "TWO"])), 6),
+        ("a dropped read", edit(&|s| drop(s.remove(7))), 8),
+        ("two writes in another order", edit(&|s| s.swap(3, 8)), 4),
+    ] {
+        let verdict = what_if(&host, &attempt, &script).await?;
+        match verdict.divergence {
+            Some(Divergence::Call { call, .. }) if call == number && !verdict.identical => {}
+            other => anyhow::bail!("{what}: {other:?}, expected call {number}"),
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_event_or_end_diverges() -> Result<()> {
+    let (host, attempt) = record(&original()).await?;
+    let mut other = original();
+    other[12] = json!(["emit", "a.out", "another payload"]);
+    let verdict = what_if(&host, &attempt, &other).await?;
+    ensure!(matches!(verdict.divergence, Some(Divergence::Draft { index: 0, .. })), "{verdict:?}");
+    let mut rejecting = original();
+    rejecting.push(json!(["reject", "changed my mind"]));
+    let verdict = what_if(&host, &attempt, &rejecting).await?;
+    ensure!(matches!(verdict.divergence, Some(Divergence::End { .. })), "{verdict:?}");
+    Ok(())
+}
