@@ -7,18 +7,24 @@
 //! | [`view`] | short questions to a flow: its only activation, its calls, what it reported |
 //! | [`components`] | the built fixtures, patched ones, and those written as WAT |
 //! | [`server`] | [`Server`]: an HTTP server on the loopback that counts, holds, drops and floods |
+//! | [`gate`] | [`Gate`]: a ledger that holds intents back |
+//! | [`alone`] | a test in a process of its own |
 //! | [`seed`] | [`Seed`]: reproducible randomness |
 //!
 //! Invariant: nothing here sleeps to let something happen; every wait is for an event, under a guard that explains
 //! itself when it ends the wait.
 
+pub mod alone;
 pub mod components;
+pub mod gate;
 pub mod host;
 pub mod running;
 pub mod seed;
 pub mod server;
 pub mod view;
 
+pub use alone::alone;
+pub use gate::Gate;
 pub use host::TestHost;
 pub use running::{Running, replay, replay_with};
 pub use seed::Seed;

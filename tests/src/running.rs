@@ -27,12 +27,11 @@ pub struct Running {
     pub host: Host,
     /// Its ledger.
     pub ledger: Arc<dyn Ledger>,
-    submitted: AtomicU64,
 }
 
 impl Running {
     pub(crate) const fn new(host: Host, ledger: Arc<dyn Ledger>) -> Self {
-        Self { host, ledger, submitted: AtomicU64::new(0) }
+        Self { host, ledger }
     }
 
     /// Submits an event and waits for the end of its flow.
@@ -66,7 +65,9 @@ impl Running {
     /// # Errors
     /// The host refuses it.
     pub async fn submit(&self, topic: &str, data: &Value) -> Result<Submitted, HostError> {
-        let id = format!("{}-{}", std::process::id(), self.submitted.fetch_add(1, Ordering::Relaxed));
+        // Counted in the process: two hosts may have one ledger, one after the other.
+        static SUBMITTED: AtomicU64 = AtomicU64::new(0);
+        let id = format!("{}-{}", std::process::id(), SUBMITTED.fetch_add(1, Ordering::Relaxed));
         self.submit_as(&id, topic, data).await
     }
 

@@ -2,7 +2,8 @@
 
 PROGRAM is run as `PROGRAM ARGUMENT… FOLDER --json`, and as `… receipt FILE --json`. It writes pseudo-random ledgers, most of
 them wrong in one place but signed well, so that what is compared is the rules and not the signatures. Prints every case in
-which the verdicts or the reports differ, keeps its folder, and exits with 1 if there was one.
+which the verdicts or the reports differ, keeps its folder, and exits with 1 if there was one. Where both refuse, code and
+file may differ if more than one thing is wrong; how often they do is counted.
 """
 
 import argparse
@@ -15,11 +16,12 @@ import subprocess
 import sys
 import tempfile
 
-from manes import checkpoint, hashing, receipt, tree
+from manes import checkpoint, folder, hashing, receipt, tree
 from manes.block import Block
 from manes.errors import Refused
+from cross_cases import folder_with_bodies, link_somewhere, made_receipt, spread
 from support import (
-    CACHE, GOLDEN, HOST, SECOND, Writer, body_of, encode, finding, key_record, load, split_segments, vectors, verify,
+    CACHE, GOLDEN, HOST, SECOND, Memory, Writer, body_of, encode, finding, key_record, load, split_segments, vectors,
 )
 
 ACTIVATIONS = (b"A" * 32, b"B" * 32)
@@ -93,7 +95,8 @@ def random_ledger(choose):
         writer.tree = tree.Tree()
         for payload in writer.payloads:
             writer.tree.append(tree.leaf(Block(payload).header.hash))
-    return writer.folder(), [writer.note(choose.randrange(writer.tree.size + 1)) for _ in range(choose.randrange(3))]
+    files = dict(writer.folder().files, **spread(choose, writer.payloads))
+    return Memory(files), [writer.note(choose.randrange(writer.tree.size + 1)) for _ in range(choose.randrange(3))]
 
 
 def mutated(choose, data):
@@ -179,29 +182,36 @@ class Other:
 
 def write(source, held, path):
     os.makedirs(path)
+    for name in source.folders:
+        os.makedirs(os.path.join(path, "ledger", *name.split("/")), exist_ok=True)
     for name, data in source.files.items():
         full = os.path.join(path, "ledger", *name.split("/"))
         os.makedirs(os.path.dirname(full), exist_ok=True)
-        with open(full, "wb") as file:
-            file.write(data)
+        if not os.path.isdir(full):
+            with open(full, "wb") as file:
+                file.write(data)
+    return [os.path.join(path, "ledger")] + write_held(held, path)
+
+
+def write_held(held, path):
     arguments = []
     for index, data in enumerate(held):
         with open(os.path.join(path, "held%d" % index), "wb") as file:
             file.write(data)
         arguments += ["--checkpoint", os.path.join(path, "held%d" % index)]
-    return [os.path.join(path, "ledger")] + arguments
+    return arguments
+
+
+PLACES = "codes or files"
 
 
 def compare(own, code, theirs):
     """What differs, or None. `own` is a report or a refusal."""
     if isinstance(own, Refused):
-        if code == 2 and own.code in ("held-checkpoint", "receipt"):
-            return "usage"  # FORMAT.md does not say which of 2 and 5 it is where such a file is no text
         if code != 5:
-            return "we refuse (%s), they exit with %d" % (own, code)
-        if own.code != "receipt" and theirs["finding"]["code"] != own.code:
-            return "codes"
-        return None
+            return "we refuse (%s), they exit with %d: %s" % (own, code, theirs)
+        found = theirs["finding"]
+        return PLACES if "code" in found and (found["code"], found["file"]) != (own.code, own.file) else None
     if code != 0:
         return "we verify, they exit with %d: %s" % (code, theirs)
     return None if theirs == own else "reports: %s and %s" % (own, theirs)
@@ -211,6 +221,7 @@ def main(arguments):
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--places", action="store_true", help="print and keep where codes or files differ")
     parser.add_argument("program", nargs=argparse.REMAINDER)
     options = parser.parse_args(arguments)
     if not options.program:
@@ -225,33 +236,38 @@ def main(arguments):
     codes = {}
     for number in range(options.count):
         path = os.path.join(base, "%06d" % number)
-        kind = choose.choice(("random", "near", "near", "note", "receipt"))
-        if kind == "receipt":
-            data = mutated(choose, text) if choose.random() < 0.95 else text
+        kind = choose.choice(("random", "near", "bodies", "bodies", "note", "receipt", "made receipt"))
+        if kind.endswith("receipt"):
+            data, held = (text, []) if kind == "receipt" else made_receipt(choose)
+            if choose.random() < (0.95 if kind == "receipt" else 0.1):
+                data = mutated(choose, data)
             os.makedirs(path)
             with open(os.path.join(path, "receipt.json"), "wb") as file:
                 file.write(data)
-            arguments = ["receipt", os.path.join(path, "receipt.json")]
-            try:
-                own = receipt.verify(data, CACHE.verify)
-            except Refused as refused:
-                own = refused
+            arguments = ["receipt", os.path.join(path, "receipt.json")] + write_held(held, path)
+            judge = lambda brought: receipt.verify(data, CACHE.verify, None, brought)
         else:
             make = {"random": lambda: random_ledger(choose), "near": lambda: near_ledger(choose, golden),
-                "note": lambda: near_note(choose)}
+                "bodies": lambda: folder_with_bodies(choose), "note": lambda: near_note(choose)}
             source, held = make[kind]()
             arguments = write(source, held, path)
-            try:
-                own = verify(source, held)
-            except Refused as refused:
-                own = refused
+            if kind == "bodies" and choose.random() < 0.1:
+                link_somewhere(choose, arguments[0])
+            judge = lambda brought: folder.verify(folder.Disk(arguments[0]), CACHE, brought)
+        try:
+            own = judge([("held", note) for note in held])
+        except Refused as refused:
+            own = refused
         code, theirs = other(*arguments)
         verified += code == 0
         difference = compare(own, code, theirs)
-        if difference in ("codes", "usage"):
-            pair = (own.code, theirs["finding"]["code"] if code == 5 else "exit code 2")
+        if difference == PLACES:
+            pair = (own.code, theirs["finding"]["code"])
             codes[pair] = codes.get(pair, 0) + 1
             difference = None
+            if options.places:
+                print("%s: %s; theirs: %s" % (path, own, theirs["finding"]))
+                continue
         if difference is None:
             shutil.rmtree(path)
         else:
@@ -259,8 +275,8 @@ def main(arguments):
             print("%s: %s: %s" % (path, kind, difference), flush=True)
     print("%d cases, %d of them verified, %d differences" % (options.count, verified, different))
     for (ours, theirs), count in sorted(codes.items()):
-        print("  both refuse, we with code %s and they with %s: %d times" % (ours, theirs, count))
-    if not different:
+        print("  both refuse in different places, we with code %s and they with %s: %d times" % (ours, theirs, count))
+    if not different and not options.places:
         shutil.rmtree(base)
     return 1 if different else 0
 

@@ -5,8 +5,8 @@
     manes_verify.py [--json] [--ledger-id HEX] [--checkpoint FILE]... receipt FILE
     manes_verify.py --batch [--json] [--ledger-id HEX] [--checkpoint FILE]...
 
-Exit code 0: verified. 2: the arguments make no sense. 5: not verified, be it for what is there or because it cannot be
-read. In batch mode, lines on the standard input are paths of folders; one line of JSON answers each at once, and the exit
+Exit code 0: verified. 2: the arguments make no sense, or name a receipt or checkpoint that cannot be read. 5: not verified,
+be it for what is there or because the folder cannot be read. In batch mode, lines on the standard input are paths of folders; one line of JSON answers each at once, and the exit
 code is 0 whatever the answers are.
 
 Invariant: "verified" is printed only after everything was checked; a fault of this program is never a verdict.
@@ -18,10 +18,17 @@ import os
 import sys
 
 from manes import folder, receipt
-from manes.errors import Refused
+from manes.errors import Refused, printable
 from manes.hashing import Cache, NoCache, is_hex
+from manes.limits import CHECKPOINT_BYTES, RECEIPT_BYTES
 
+USAGE = 2
 NOT_VERIFIED = 5
+CHUNK = 1 << 20
+
+
+class Usage(Exception):
+    """A command that cannot be carried out."""
 
 
 def main(arguments):
@@ -35,8 +42,8 @@ def main(arguments):
     options = parser.parse_args(arguments)
     ledger_id = None
     if options.ledger_id is not None:
-        if not is_hex(options.ledger_id, 32):
-            parser.error("--ledger-id takes 64 lower-case hex digits")
+        if not is_hex(options.ledger_id.lower(), 32):
+            parser.error("--ledger-id takes 64 hex digits")
         ledger_id = bytes.fromhex(options.ledger_id)
     is_receipt = len(options.what) == 2 and options.what[0] == "receipt"
     if options.batch and options.what:
@@ -47,11 +54,14 @@ def main(arguments):
         if options.batch:
             return batch(options, ledger_id)
         if is_receipt:
-            report = receipt.verify(read(options.what[1]), NoCache.verify, ledger_id, held(options))
+            report = receipt.verify(read(options.what[1], RECEIPT_BYTES), NoCache.verify, ledger_id, held(options))
         else:
             report = folder.verify(folder.Disk(options.what[0]), NoCache, held(options), ledger_id)
     except Refused as refused:
         return refuse(refused, options.json, is_receipt)
+    except Usage as usage:
+        print("manes_verify.py: %s" % usage, file=sys.stderr)
+        return USAGE
     if options.json:
         print(json.dumps(report, indent=2, sort_keys=True))
     else:
@@ -59,16 +69,24 @@ def main(arguments):
     return 0
 
 
-def read(path):
+def read(path, limit):
+    """A file's bytes; of one that is too large a little more than the limit, enough to see that it is."""
+    chunks = []
     try:
         with open(path, "rb") as file:
-            return file.read()
+            while limit >= 0:
+                chunk = file.read(min(CHUNK, limit + 1))
+                if not chunk:
+                    break
+                chunks.append(chunk)
+                limit -= len(chunk)
     except OSError as error:
-        raise Refused("it cannot be read: %s" % error.strerror, code="unreadable").at(file=path) from None
+        raise Usage("cannot read %s: %s" % (printable(path), error.strerror)) from None
+    return b"".join(chunks)
 
 
 def held(options):
-    return [(path, read(path)) for path in options.checkpoint]
+    return [(path, read(path, CHECKPOINT_BYTES)) for path in options.checkpoint]
 
 
 def refuse(refused, as_json, is_receipt):

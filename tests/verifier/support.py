@@ -14,7 +14,7 @@ import unittest
 
 from manes import checkpoint, ed25519, folder, hashing, segment, tree
 from manes.cbor import Float, Map
-from manes.errors import Refused
+from manes.errors import Refused, of_system
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FORMAT_MD = os.path.join(HERE, "..", "..", "FORMAT.md")
@@ -98,7 +98,7 @@ class Signer:
         if message not in self._made:
             r = int.from_bytes(hashlib.sha512(self._prefix + message).digest(), "little") % ed25519.L
             encoded = ed25519.encode(ed25519.base_table().multiply_into(r, ed25519.IDENTITY))
-            k = int.from_bytes(hashlib.sha512(encoded + self.public + message).digest(), "little")
+            k = int.from_bytes(hashlib.sha512(encoded + self.public + message).digest(), "little") % ed25519.L
             self._made[message] = encoded + ((r + k * self._scalar) % ed25519.L).to_bytes(32, "little")
         return self._made[message]
 
@@ -140,7 +140,7 @@ class Memory:
 
     def open(self, name):
         if name not in self.files:
-            raise FileNotFoundError(2, "No such file or directory", name)
+            raise of_system(FileNotFoundError(2, "No such file or directory"), name)
         return io.BytesIO(self.files[name]), len(self.files[name])
 
 

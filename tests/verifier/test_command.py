@@ -1,5 +1,6 @@
 """The command, and what only a file system has: links, pipes, names that are not text."""
 
+import base64
 import contextlib
 import io
 import json
@@ -11,7 +12,7 @@ import tempfile
 import unittest
 
 import manes_verify
-from support import GOLDEN, GOLDEN_EXPECTED, HERE, HOST, Writer, vectors
+from support import GOLDEN, GOLDEN_EXPECTED, HERE, HOST, SECOND, Writer, note, vectors
 
 
 @unittest.skipIf(os.name == "nt", "symbolic links")
@@ -47,11 +48,22 @@ class OnDisk(unittest.TestCase):
         self.assertEqual((code, json.loads(out)["tier"], len(json.loads(out)["held"])), (0, "extends", 1))
         self.assertEqual(self.run_main("--json", os.path.join(self.base, "nothing"))[0], 5)
         self.assertEqual(self.run_main("--json", os.path.join(self.path, "checkpoint"))[0], 5)
-        self.assertEqual(self.run_main("--checkpoint", os.path.join(self.base, "nothing"), self.path)[0], 5)
+        for name, code in (("nothing", "missing"), ("ledger/checkpoint", "unreadable")):
+            found = json.loads(self.run_main("--json", os.path.join(self.base, name))[1])["finding"]
+            self.assertEqual((found["code"], found["file"]), (code, ""))
+        for absent in (["--checkpoint", "/no/such/file", self.path], ["receipt", "/no/such/file"], ["receipt", self.path]):
+            with contextlib.redirect_stderr(io.StringIO()) as said:
+                self.assertEqual(self.run_main(*absent), (2, ""))
+            self.assertIn("cannot read", said.getvalue())
         for wrong in ([], ["a", "b"], ["--ledger-id", "xy", "a"], ["--no-such", "a"], ["--batch", "a"]):
             with self.assertRaises(SystemExit) as caught, contextlib.redirect_stderr(io.StringIO()):
                 self.run_main(*wrong)
             self.assertEqual(caught.exception.code, 2)
+
+    def test_link_to_the_folder(self):
+        link = os.path.join(self.base, "link")
+        os.symlink(self.path, link)
+        self.assertEqual(self.run_main(link)[0], 0)
 
     def test_links(self):
         for name in ("checkpoint", "LOCK", "segments/00000000.seg", "segments", "blobs", "artifacts"):
@@ -82,7 +94,23 @@ class OnDisk(unittest.TestCase):
     def test_names_that_are_not_text(self):
         with open(os.path.join(os.fsencode(self.path), b"\xff\x1b[31m"), "wb"):
             pass
-        self.refused("\\udcff\\x1b[31m")
+        self.refused("\\ufffd\\x1b[31m")
+        found = json.loads(self.run_main("--json", self.path)[1])["finding"]
+        self.assertEqual((found["code"], found["file"]), ("unexpected", "\ufffd\x1b[31m"))
+
+    def test_files_that_are_not_text(self):
+        receipt = os.path.join(self.base, "receipt.json")
+        with open(receipt, "w", encoding="utf-8") as file:
+            file.write(vectors()["The receipt of its record 2"])
+        held = os.path.join(self.base, "held")
+        for data in (b"\xff", b"x" * 65537):
+            with open(held, "wb") as file:
+                file.write(data)
+            code, out = self.run_main("--json", "--checkpoint", held, self.path)
+            self.assertEqual((code, json.loads(out)["finding"]["code"]), (5, "held-checkpoint"))
+            self.assertIsNone(json.loads(out)["finding"]["file"])
+            self.assertEqual(self.run_main("--json", "--checkpoint", held, "receipt", receipt)[0], 5)
+            self.assertEqual(self.run_main("--json", "receipt", held)[0], 5)
 
     def test_batch(self):
         os.mkdir(os.path.join(self.base, "empty"))
@@ -101,6 +129,13 @@ class OnDisk(unittest.TestCase):
         writer.ledger = bytes.fromhex(json.loads(vectors()["The receipt of its record 2"])["ledger"])
         return writer.note(0)
 
+    @staticmethod
+    def other_signer():
+        """The receipt's tree, signed by a key that the receipt does not show."""
+        _, size, root = vectors()["Its checkpoint"].split("\n")[:3]
+        ledger = bytes.fromhex(json.loads(vectors()["The receipt of its record 2"])["ledger"])
+        return note(ledger, int(size), base64.b64decode(root), SECOND)
+
     def test_receipt(self):
         path = os.path.join(self.base, "receipt.json")
         with open(path, "w", encoding="utf-8") as file:
@@ -109,7 +144,8 @@ class OnDisk(unittest.TestCase):
         self.assertEqual((code, json.loads(out)["verified"], json.loads(out)["tier"]), (0, True, "consistent"))
         held = os.path.join(self.base, "held")
         text = vectors()["Its checkpoint"].encode()
-        for data, expected in ((text, 0), (text.replace(b"\n2\n", b"\n3\n"), 5), (self.other_size(), 5)):
+        for data, expected in ((text, 0), (text.replace(b"\n2\n", b"\n3\n"), 5), (self.other_size(), 5),
+            (self.other_signer(), 5)):
             with open(held, "wb") as file:
                 file.write(data)
             code, out = self.run_main("--json", "--checkpoint", held, "receipt", path)

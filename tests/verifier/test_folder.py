@@ -1,8 +1,9 @@
 """Artifacts, checkpoints and segments in folders whose keys the test holds."""
 
 import unittest
+import unittest.mock
 
-from manes import hashing
+from manes import hashing, limits
 from support import HOST, ROOT, SECOND, Memory, Writer, body_of, encode, finding, note, segment_of, verify
 from test_rules import EVENT, Case
 
@@ -107,6 +108,76 @@ class Checkpoints(Case):
         del source.files["checkpoint"]
         self.assertEqual(self.refused(source, "missing").code, "missing")
         self.assertEqual(self.refused(self.with_note(b"x" * 65537), "64 KiB").code, "size")
+
+
+    def test_bad_line_of_its_own(self):
+        """Beside a good one it is like one of a stranger, in notes that are held."""
+        text, _, line = self.writer.note(3).decode().rpartition("\n\n")
+        bad = self.writer.note(2).decode().rpartition("\n\n")[2]
+        for lines in (bad + line, line + bad):
+            self.accepted(self.writer, held=[(text + "\n\n" + lines).encode()])
+        self.assertEqual(self.refused(self.writer, "not valid", held=[(text + "\n\n" + bad).encode()]).code,
+            "held-checkpoint")
+        self.accepted(self.writer, held=[(text + "\n\n" + line).encode() + b"\xe2\x80\x94 x\n" * 10000])
+        self.refused(self.writer, "64 KiB", held=[(text + "\n\n" + line).encode() + b"\xe2\x80\x94 x\n" * 11000])
+
+
+class Places(Case):
+    """The code and the file of what is found: both are fixed (FORMAT.md, "Reports")."""
+
+    NAME = hashing.sha256(b"blob").hex()
+
+    def place(self, source):
+        refused = finding(source)
+        return refused.code, refused.file
+
+    def test_folder(self):
+        source = Writer().folder()
+        for change, code, file in (
+            ({"x": b""}, "unexpected", "x"), ({"LOCK": b"x"}, "size", "LOCK"), ({"checkpoint": None}, "missing", "checkpoint"),
+            ({"checkpoint": b"\xff"}, "checkpoint", "checkpoint"),
+            ({"segments/00000000.seg": None}, "missing", "segments/00000000.seg"),
+            ({"segments/00000002.seg": segment_of([])}, "missing", "segments/00000001.seg"),
+            ({"segments/00000000.seg": segment_of([])}, "chain", "segments/00000000.seg"),
+            ({"segments/00000000.seg": b""}, "damaged", "segments/00000000.seg"),
+            ({"artifacts/" + self.NAME: b""}, "digest", "artifacts/" + self.NAME),
+            ({"blobs/00/%s.new" % self.NAME: b""}, "unexpected", "blobs/00/%s.new" % self.NAME),
+        ):
+            with self.subTest(file):
+                files = {**source.files, **change}
+                changed = Memory({name: data for name, data in files.items() if data is not None})
+                self.assertEqual(self.place(changed), (code, file))
+
+    def test_missing_parts_of_a_block(self):
+        name = bytes.fromhex(self.NAME)
+        commitment, _ = body_of(b"blob")
+        writer = Writer()
+        writer.block([{0: 3, 1: 0, 3: commitment, 5: bytes(16), 6: bytes(32)}], [[b"s" * 16, name, 0]])
+        self.assertEqual(self.place(writer.folder()), ("missing", "blobs/%s/%s" % (self.NAME[:2], self.NAME)))
+        self.assertIsNone(finding(writer.folder({"blobs/%s/%s" % (self.NAME[:2], self.NAME): b"blob"})))
+        writer = Writer()
+        writer.block([{0: 2, 1: 0, 9: "a", 31: name}])
+        refused = finding(writer.folder())
+        self.assertEqual((refused.code, refused.file, refused.record), ("missing", "artifacts/" + self.NAME, 2))
+
+    def test_damage_or_chain(self):
+        for code, parts in (
+            ("damaged", {"raw_header": b"\xa0"}), ("damaged", {"header": {0: 2}}), ("damaged", {"bodies": []}),
+            ("chain", {"header": {8: 3}}), ("chain", {"seal": []}), ("chain", {"header": {4: 0}}),
+        ):
+            writer = Writer()
+            writer.block([EVENT], **parts)
+            self.assertEqual(self.place(writer.folder()), (code, "segments/00000000.seg"), parts)
+        for code, records in (("damaged", [b"\xa0"]), ("chain", [{0: 3, 1: 0}]), ("chain", [])):
+            writer = Writer()
+            writer.block(records)
+            self.assertEqual(self.place(writer.folder()), (code, "segments/00000000.seg"), records)
+
+    def test_limits(self):
+        source = Writer().folder({"artifacts/" + self.NAME: b"blob"})
+        self.assertIsNone(finding(source))
+        with unittest.mock.patch.object(limits, "BLOB_BYTES", 3):
+            self.assertEqual(self.place(source), ("size", "artifacts/" + self.NAME))
 
 
 class Segments(Case):

@@ -9,6 +9,16 @@ from manes.errors import Refused
 from support import CACHE, HOST, SECOND, SEED, Writer, flipped, flips, key_record, main, vectors
 
 
+def path_of(index, leaves):
+    """The inclusion path, by the definition."""
+    if len(leaves) == 1:
+        return []
+    split = 1 << (len(leaves) - 1).bit_length() - 1
+    if index < split:
+        return path_of(index, leaves[:split]) + [tree.root_of(leaves[split:])]
+    return path_of(index - split, leaves[split:]) + [tree.root_of(leaves[:split])]
+
+
 class Receipts(unittest.TestCase):
     def setUp(self):
         self.text = vectors()["The receipt of its record 2"].strip().encode()
@@ -58,20 +68,42 @@ class Receipts(unittest.TestCase):
             text.replace(b'"index": 2', b'"index": -0'), text.replace(b'"index": 2', b'"index": 2, "index": 2'),
             text.replace(b'"index": 2', b'"index": ' + b"9" * 10000), text.replace(b'"index": 2', b'"index": NaN'),
             text[:-1].rstrip() + b', "format": "manes-receipt/1"}',
-            text.replace(b'"place": 1', b'"place": 18446744073709551616'),
+            text.replace(b'"place": 1', b'"place": 18446744073709551616'), text + b"\xff",
+            text.replace(b'"bytes": "omRkYXRhZWhlbGxvZHR5cGVpc3VtLmFza2Vk"', b'"bytes": "omRkYXRhZWhlbGxvZHR5cGVpc3VtLmFza2Vl"'),
         ):
             self.assertIsNone(self.judge(data), data[:60])
 
+    def forged(self, header=None, record=None, place=2, blocks=4):
+        """The receipt of a block that its host signed, under a checkpoint over it, with these header fields."""
+        writer = Writer()
+        for number in range(1, blocks):
+            writer.block([record or {0: 77, 1: number}], header=header if number == place else None)
+        made = [Block(payload) for payload in writer.payloads]
+        block = made[place]
+        keys = [{"key": HOST.public.hex(), "signature": key_record(writer.ledger, HOST)[25].hex()}]
+        return self.judge({
+            "format": "manes-receipt/1", "ledger": writer.ledger.hex(), "genesis": writer.genesis.hex(), "keys": keys,
+            "record": {"index": block.header.first, "envelope": block.envelopes[0].raw.hex(),
+                "path": [h.hex() for h in path_of(0, [e.leaf for e in block.envelopes])]},
+            "block": {"place": place, "header": block.header.raw.hex(), "signature": block.seal[0][2].hex(),
+                "path": [h.hex() for h in path_of(place, [tree.leaf(b.header.hash) for b in made])]},
+            "checkpoint": writer.note().decode(),
+        })
+
+    def test_numbers_that_contradict_the_place(self):
+        self.assertEqual(self.forged()["kind"], "unknown")
+        self.assertEqual(self.forged(place=0)["kind"], "genesis")
+        for header in (
+            {5: 3}, {5: 0}, {6: bytes(32)}, {4: 0}, {11: [3, bytes(32)]}, {11: [0, bytes(32)]}, {7: 0}, {7: 1},
+        ):
+            self.assertIsNone(self.forged(header), header)
+        # What holds in some ledger is not refused, though it is not what this one holds.
+        for header in ({5: 1}, {7: 2}, {7: 1000}, {11: [1, bytes(32)]}, {4: 9}):
+            self.assertIsNotNone(self.forged(header), header)
+        self.assertIsNone(self.forged(record=Writer.GENESIS))
+
     def test_two_keys_and_long_paths(self):
         """A block of one host under a checkpoint of another, in ledgers of many sizes."""
-        def path(index, leaves):
-            if len(leaves) == 1:
-                return []
-            split = 1 << (len(leaves) - 1).bit_length() - 1
-            if index < split:
-                return path(index, leaves[:split]) + [tree.root_of(leaves[split:])]
-            return path(index - split, leaves[split:]) + [tree.root_of(leaves[:split])]
-
         writer = Writer()
         writer.block([key_record(writer.ledger, SECOND)])
         for count in range(1, 8):
@@ -92,11 +124,11 @@ class Receipts(unittest.TestCase):
                     "keys": keys,
                     "record": {
                         "index": block.header.first + index, "envelope": record.raw.hex(),
-                        "path": [h.hex() for h in path(index, leaves)],
+                        "path": [h.hex() for h in path_of(index, leaves)],
                     },
                     "block": {
                         "place": place, "header": block.header.raw.hex(), "signature": block.seal[0][2].hex(),
-                        "path": [h.hex() for h in path(place, tops)],
+                        "path": [h.hex() for h in path_of(place, tops)],
                     },
                     "checkpoint": writer.note(signer=by).decode(),
                 }

@@ -4,7 +4,7 @@ import hashlib
 import json
 import unittest
 
-from manes import cbor, checkpoint, ed25519, hashing, receipt, tree
+from manes import cbor, checkpoint, content, ed25519, hashing, receipt, tree
 from manes.block import Block
 from manes.cbor import Float, Map
 from manes.envelope import KIND_NAMES, Envelope
@@ -57,7 +57,7 @@ class FormatVectors(unittest.TestCase):
 
     def test_every_section_is_known(self):
         known = {
-            "Values", "Hashes, ids, signatures", "Records: the first of each kind in the golden ledger",
+            "Values", "Hashes, ids, signatures", "Strict verification", "Bodies as JSON", "Records: the first of each kind in the golden ledger",
             "A ledger of two blocks", "Its checkpoint", "The receipt of its record 2",
         }
         self.assertEqual(set(self.sections), known)
@@ -103,6 +103,23 @@ class FormatVectors(unittest.TestCase):
         given = dict(lines_of(self.sections["Hashes, ids, signatures"]))
         self.assertEqual(given, {label: data.hex() for label, data in expected.items()})
         self.assertEqual(tree.root_from_path(leaves[3], 3, 5, path), tree.root_of(leaves))
+
+    def test_strict_verification(self):
+        lines = list(lines_of(self.sections["Strict verification"]))
+        key = bytes.fromhex(lines[0][1])
+        verdicts = {}
+        for label, text in lines[1:]:
+            message, verdict = label.split('"')[1:]
+            for _ in range(ed25519.HOT + 3):  # both ways of multiplying
+                verdicts[verdict] = ed25519.verify(key, message.encode(), bytes.fromhex(text))
+        self.assertEqual(verdicts, {", accepted": True, ", refused": False})
+
+    def test_bodies_as_json(self):
+        for label, text in lines_of(self.sections["Bodies as JSON"]):
+            with self.subTest(label):
+                shown = content.for_people(bytes.fromhex("" if label == "(no bytes)" else label))
+                # By their text, so that 1 is not 1.0 and not True.
+                self.assertEqual(json.dumps(shown, sort_keys=True), json.dumps(json.loads(text), sort_keys=True))
 
     def test_records(self):
         lines = list(lines_of(self.sections["Records: the first of each kind in the golden ledger"]))
@@ -250,7 +267,7 @@ class Rfc8032(unittest.TestCase):
         self.assertFalse(ed25519.verify(HOST.public, b"m", encoded + s.to_bytes(32, "little")))
 
     def test_keys_of_mixed_order(self):
-        """A = a·B + T with T of order 8. FORMAT.md takes k as the integer that it is, and for such a key it matters."""
+        """A = a·B + T with T of order 8: whether k is reduced modulo L matters for such a key, and it is."""
         torsion, _ = self.small_order_encodings()
         key = ed25519.encode(ed25519._add(ed25519.decode(HOST.public), torsion))
         verdicts = {}
@@ -262,9 +279,15 @@ class Rfc8032(unittest.TestCase):
             signature = encoded + ((7 + k * HOST._scalar) % ed25519.L).to_bytes(32, "little")
             exact = (part + k) % 8 == 0
             reduced = (part + k % ed25519.L) % 8 == 0
-            self.assertEqual(ed25519.verify(key, message, signature), exact)
+            self.assertEqual(ed25519.verify(key, message, signature), reduced)
             verdicts.setdefault((exact, reduced), (message, signature))
         self.assertEqual(len(verdicts), 4 if (True, True) in verdicts else 3)
+
+    def test_keys_have_one_encoding(self):
+        for y in range(19):
+            for sign in (0, 1 << 255):
+                self.assertIsNone(ed25519.decode((y + ed25519.P | sign).to_bytes(32, "little")))
+        self.assertIsNotNone(ed25519.decode((3).to_bytes(32, "little")))
 
     def test_keys_that_are_no_points(self):
         refused = sum(ed25519.decode(bytes([i]) + bytes(31)) is None for i in range(64))

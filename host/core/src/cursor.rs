@@ -121,6 +121,8 @@ pub enum Strictness {
 pub struct Cursor {
     strict: VecDeque<RecordedCall>,
     local: BTreeMap<FunctionId, VecDeque<RecordedCall>>,
+    /// The last answer of each local function: what one more call of it gets.
+    last: BTreeMap<FunctionId, RecordedCall>,
     strictness: Strictness,
     matched: u64,
 }
@@ -129,7 +131,8 @@ impl Cursor {
     /// A cursor at the start of `calls`.
     #[must_use]
     pub fn new(calls: Vec<RecordedCall>, strictness: Strictness) -> Self {
-        let mut cursor = Self { strict: VecDeque::new(), local: BTreeMap::new(), strictness, matched: 0 };
+        let (local, last) = (BTreeMap::new(), BTreeMap::new());
+        let mut cursor = Self { strict: VecDeque::new(), local, last, strictness, matched: 0 };
         for call in calls {
             if strictness == Strictness::WhatIf && call.effect == Effect::Local {
                 cursor.local.entry(call.function.clone()).or_default().push_back(call);
@@ -170,7 +173,12 @@ impl Cursor {
         let per_function = self.strictness == Strictness::WhatIf && local;
         let queue = if per_function { self.local.get_mut(function) } else { Some(&mut self.strict) };
         let actual = || CallText::new(function, &encoded, args.iter());
-        match queue.and_then(VecDeque::pop_front) {
+        let mut recorded = queue.and_then(VecDeque::pop_front);
+        if per_function {
+            recorded = recorded.or_else(|| self.last.get(function).cloned());
+            recorded.iter().for_each(|call| drop(self.last.insert(function.clone(), call.clone())));
+        }
+        match recorded {
             // Local calls of another program log other words and ask for other sizes; only exact replay insists.
             Some(call) if call.function == *function && (per_function || call.args == encoded) => {
                 self.matched += 1;

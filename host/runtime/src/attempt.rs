@@ -20,6 +20,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::Store;
 
+/// Where an error happened, in messages.
+const INSTANTIATION: &str = "instantiation";
+
 /// An event that an attempt emits, checked and not yet visible.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Emitted {
@@ -70,7 +73,7 @@ pub async fn run(deployment: &Deployment, event: &Event, attempt: u32, journal: 
     let waist = waist(deployment, attempt, journal, mirror);
     let (mut store, instance) = match guest::instantiate(&deployment.loaded, waist, &deployment.limits).await {
         Ok(made) => made,
-        Err(error) => return classify(&error, "instantiation"),
+        Err(error) => return classify(&error, INSTANTIATION, deployment.limits.fuel),
     };
     let handler = match Agent::new(&mut store, &instance) {
         Ok(handler) => handler,
@@ -88,7 +91,7 @@ pub async fn run(deployment: &Deployment, event: &Event, attempt: u32, journal: 
         Ok(Ok(Ok(drafts))) => emit(deployment, drafts),
         Ok(Ok(Err(WitFailure::Reject(reason)))) => Run::end(EndStatus::Rejected, reason),
         Ok(Ok(Err(WitFailure::Retry(retry)))) => Run::end(EndStatus::Retry, retry.reason),
-        Ok(Err(error)) => classify(&error, "handle"),
+        Ok(Err(error)) => classify(&error, "handle", deployment.limits.fuel),
         Err(_) => Run::end(
             EndStatus::Deadline,
             format!(
@@ -121,14 +124,18 @@ fn waist(deployment: &Deployment, attempt: u32, journal: &Journal, mirror: &Arc<
 }
 
 /// Whose fault an error is.
-fn classify(error: &wasmtime::Error, during: &str) -> Run {
+fn classify(error: &wasmtime::Error, during: &str, fuel: u64) -> Run {
     if let Some(ended) = error.downcast_ref::<Ended>() {
         return Run::stopped(ended.clone());
     }
     match error.downcast_ref::<wasmtime::Trap>() {
-        Some(wasmtime::Trap::OutOfFuel) => {
-            Run::end(EndStatus::OutOfFuel, "the fuel was used up; raise it with: limits = { fuel = … }")
+        Some(wasmtime::Trap::OutOfFuel) if during == INSTANTIATION => {
+            Run::end(EndStatus::OutOfFuel, "setting up the component takes more fuel than any component is given for it")
         }
+        Some(wasmtime::Trap::OutOfFuel) => Run::end(
+            EndStatus::OutOfFuel,
+            format!("the fuel was used up; raise it with: limits = {{ fuel = {} }}", fuel.saturating_mul(2)),
+        ),
         _ => Run::end(EndStatus::Trapped, format!("{during}: {}", trap_text(error))),
     }
 }

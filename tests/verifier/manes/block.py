@@ -84,6 +84,8 @@ class Block:
                 raise refused.at(base=base, record=self.header.first + index)
         self.bodies = [_body(reader, index) for index in range(reader.array("the list of bodies"))]
         reader.finish("the block")
+        if len(self.bodies) != len(self.envelopes):
+            raise Refused("%d bodies for %d envelopes" % (len(self.bodies), len(self.envelopes)), 0)
         self.root = tree.root_of([envelope.leaf for envelope in self.envelopes])
 
 

@@ -5,8 +5,7 @@ Nothing is repaired. The typed methods of `Reader` are for the structures of the
 """
 
 from .errors import Refused
-
-MAX_LEVELS = 64
+from .limits import LEVELS as MAX_LEVELS
 
 UINT, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE = range(8)
 MAJOR_NAMES = (

@@ -5,9 +5,9 @@ and root it carries.
 """
 
 from .errors import Refused
-from .hashing import MAX_U64, base64_exact, sha256
+from .hashing import base64_exact, sha256
+from .limits import CHECKPOINT_BYTES, MAX_U64
 
-MAX_BYTES = 64 * 1024
 DASH = "\u2014 "
 
 
@@ -32,6 +32,8 @@ def key_id(origin, key):
 
 def open_note(data, ledger, keys, verify, single):
     """The checkpoint in the bytes `data`, of `ledger`, signed by one of `keys`. `single`: exactly one signature line."""
+    if len(data) > CHECKPOINT_BYTES:
+        raise Refused("the note is over 64 KiB")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as bad:

@@ -77,10 +77,12 @@ def encode(point):
 
 
 def decode(data):
-    """The point that 32 bytes stand for, or None. y is taken modulo p, as FORMAT.md says."""
+    """The point that 32 bytes stand for, or None. y is below p, so that a point has one encoding."""
     number = int.from_bytes(data, "little")
     sign = number >> 255
-    y = (number & LOW_255) % P
+    y = number & LOW_255
+    if y >= P:
+        return None
     u = (y * y - 1) % P
     v = (D * y * y + 1) % P
     # The candidate root of u/v for p = 5 (mod 8), RFC 8032 §5.1.3.
@@ -206,9 +208,8 @@ def verify(key, message, signature):
         known = _keys[key] = _Key(key)
     if known.negative is None:
         return False
-    # FORMAT.md takes k as the integer that it is. Modulo L would do for keys in the subgroup of order L only; every point of
-    # the curve has an order that divides 8·L, so this is exact for all of them.
-    k = int.from_bytes(hashlib.sha512(encoded_r + key + message).digest(), "little") % (8 * L)
+    # Not the same as k itself where the key has a component of small order, and FORMAT.md says which.
+    k = int.from_bytes(hashlib.sha512(encoded_r + key + message).digest(), "little") % L
     known.uses += 1
     if known.table is None and known.uses > HOT:
         known.table = Table(known.negative, 5)

@@ -15,7 +15,8 @@ KIND_NAMES = (
 
 
 def kind_name(kind):
-    return KIND_NAMES[kind] if kind < len(KIND_NAMES) else "kind %d" % kind
+    """The name in reports: kinds of later versions have none yet."""
+    return KIND_NAMES[kind] if kind < len(KIND_NAMES) else "unknown"
 
 
 def _uint(reader, what):

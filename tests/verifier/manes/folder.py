@@ -10,10 +10,10 @@ import os
 import re
 import stat
 
-from . import cbor, checkpoint, segment
+from . import cbor, checkpoint, limits, segment
 from .block import Block
 from .envelope import DEPLOYMENT
-from .errors import Refused
+from .errors import Refused, of_system, printable
 from .hashing import is_hex
 from .ledger import Ledger
 
@@ -35,20 +35,27 @@ class Disk:
     def names(self, folder):
         """(name, what it is) for everything in `folder`, sorted."""
         found = []
-        with os.scandir(self._join(folder)) as entries:
-            for entry in entries:
-                # A symbolic link is neither, so it is never followed.
-                if entry.is_file(follow_symlinks=False):
-                    found.append((entry.name, FILE))
-                else:
-                    found.append((entry.name, FOLDER if entry.is_dir(follow_symlinks=False) else OTHER))
+        try:
+            # The ledger's own folder may be a link: it is the reader who names it.
+            with os.scandir(self._join(folder)) as entries:
+                for entry in entries:
+                    # A symbolic link is neither, so it is never followed.
+                    if entry.is_file(follow_symlinks=False):
+                        found.append((entry.name, FILE))
+                    else:
+                        found.append((entry.name, FOLDER if entry.is_dir(follow_symlinks=False) else OTHER))
+        except OSError as error:
+            raise of_system(error, folder) from None
         return sorted(found)
 
     def open(self, name):
         """A stream over the file's bytes, and their number."""
         # Not blocking, and the kind asked again: the name may have become a pipe or a link since it was listed.
         flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        stream = os.fdopen(os.open(self._join(name), flags), "rb")
+        try:
+            stream = os.fdopen(os.open(self._join(name), flags), "rb")
+        except OSError as error:
+            raise of_system(error, name) from None
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode):
             stream.close()
@@ -61,13 +68,13 @@ def verify(source, cache, held=(), ledger_id=None):
     try:
         return _Folder(source, cache).verify(held, ledger_id)
     except OSError as error:
-        raise Refused("it cannot be read: %s" % error.strerror,
-            code="unreadable").at(file=_printable(error.filename)) from None
+        # While a stream was read: opening and listing name their file.
+        raise of_system(error, None) from None
 
 
-def _printable(name):
-    """A name for a finding, with everything escaped that might do something to a terminal."""
-    return None if name is None else ascii(os.fspath(name))[1:-1]
+def _text(name):
+    """A name as text, as far as it is text."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 class _Folder:
@@ -93,9 +100,9 @@ class _Folder:
         for index, name in enumerate(segments):
             self._segment(ledger, name, index == len(segments) - 1, ledger_id)
         if ledger.id is None:
-            raise Refused("no block in the ledger", code="missing").at(file="segments")
+            raise Refused("no block in the ledger", code="chain").at(file=segments[0])
         own = self._own_checkpoint(ledger, present)
-        brought = [self._held_checkpoint(ledger, name, data) for name, data in held]
+        brought = [self._held_checkpoint(ledger, number, *pair) for number, pair in enumerate(held, 1)]
         return self._report(ledger, len(segments), own, brought)
 
     def _list(self, folder, allowed):
@@ -109,7 +116,7 @@ class _Folder:
             if leftover and name != "LOCK.new":
                 wanted = FILE if allowed(name[: -len(".new")]) == FILE else None
             if wanted is None:
-                raise Refused("it does not belong into a ledger's folder", code="unexpected").at(file=_printable(path))
+                raise Refused("it does not belong into a ledger's folder", code="unexpected").at(file=_text(path))
             if kind != wanted:
                 raise Refused("it is %s, not %s" % (kind, wanted), code="unexpected").at(file=path)
             if leftover:
@@ -125,15 +132,14 @@ class _Folder:
                 raise Refused("%d bytes where there is no content" % size, 0, "size").at(file="LOCK")
 
     def _segment_names(self, present):
-        if "segments" not in present:
-            raise Refused("the folder is missing", code="missing").at(file="segments")
-        names = self._list("segments", lambda name: FILE if SEGMENT_NAME.match(name) else None)
-        if not names:
-            raise Refused("no segment", code="missing").at(file="segments")
-        for index, name in enumerate(names):
-            if int(name[:8]) != index:
-                raise Refused("segment %08d is missing" % index, code="missing").at(file="segments/" + name)
-        return ["segments/" + name for name in names]
+        names = []
+        if "segments" in present:
+            names = self._list("segments", lambda name: FILE if SEGMENT_NAME.match(name) else None)
+        paths = ["segments/%08d.seg" % index for index in range(max(1, len(names)))]
+        for index, path in enumerate(paths):
+            if names[index : index + 1] != [path.split("/")[1]]:
+                raise Refused("it is missing", code="missing").at(file=path)
+        return paths
 
     def _check_blobs(self):
         for prefix in self._list("blobs", lambda name: FOLDER if is_hex(name, 1) else None):
@@ -154,7 +160,7 @@ class _Folder:
             raise Refused("its content has the SHA-256 %s" % hasher.hexdigest(), code="digest").at(file=path)
 
     def _feed(self, path, hasher):
-        stream, _ = self._source.open(path)
+        stream = self._open_blob(path)
         length = 0
         with stream:
             while True:
@@ -164,10 +170,18 @@ class _Folder:
                 hasher.update(chunk)
                 length += len(chunk)
 
+    def _open_blob(self, path):
+        """A blob or artifact that is not larger than the format allows."""
+        stream, size = self._source.open(path)
+        if size > limits.BLOB_BYTES:
+            stream.close()
+            raise Refused("%d bytes; it has at most 1 GiB" % size, code="size").at(file=path)
+        return stream
+
     def _feed_blob(self, digest, hasher):
         name = digest.hex()
         if name not in self._blob_names:
-            raise Refused("the blob %s is missing" % name, code="missing")
+            raise Refused("it is missing, and a block names it", code="missing").at(file=_blob_path(name))
         self._named_blobs.add(name)
         return self._feed(_blob_path(name), hasher)
 
@@ -207,15 +221,14 @@ class _Folder:
                 named += [] if name is None else [name]
             for name in named:
                 if name not in self._artifact_names:
-                    where = {"base": record.position, "record": block.header.first + index}
-                    raise Refused("the artifact %s of a deployment is missing" % name, code="missing").at(**where)
+                    missing = Refused("it is missing, and a deployment names it", code="missing")
+                    raise missing.at(file="artifacts/" + name, record=block.header.first + index)
                 self._named_artifacts.add(name)
 
     def _content(self, body):
         if body.digest is None:
             return body.inline
-        stream, _ = self._source.open(_blob_path(body.digest.hex()))
-        with stream:
+        with self._open_blob(_blob_path(body.digest.hex())) as stream:
             return stream.read()
 
     def _own_checkpoint(self, ledger, present):
@@ -224,18 +237,20 @@ class _Folder:
                 raise Refused("it is missing", code="missing")
             stream, _ = self._source.open("checkpoint")
             with stream:
-                data = stream.read(checkpoint.MAX_BYTES + 1)
-            if len(data) > checkpoint.MAX_BYTES:
+                data = stream.read(limits.CHECKPOINT_BYTES + 1)
+            if len(data) > limits.CHECKPOINT_BYTES:
                 raise Refused("it is over 64 KiB", code="size")
             return self._extended(ledger, data, True)
         except Refused as refused:
             raise refused.at(file="checkpoint", code="checkpoint")
 
-    def _held_checkpoint(self, ledger, name, data):
+    def _held_checkpoint(self, ledger, number, name, data):
         try:
             return self._extended(ledger, data, False)
         except Refused as refused:
-            raise refused.at(file=_printable(name), code="held-checkpoint")
+            # It lies elsewhere, so it is no file of the folder.
+            message = "checkpoint %d of those given, %s: %s" % (number, printable(name), refused.message)
+            raise Refused(message, code="held-checkpoint") from None
 
     def _extended(self, ledger, data, single):
         note = checkpoint.open_note(data, ledger.id, ledger.hosts, self._cache.verify, single)

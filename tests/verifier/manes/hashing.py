@@ -11,7 +11,6 @@ from . import ed25519
 from .errors import Refused
 
 ZEROS = bytes(32)
-MAX_U64 = (1 << 64) - 1
 BLOCK_TYPE = b"application/vnd.manes.block+cbor"
 KEY_TYPE = b"application/vnd.manes.key+cbor"
 

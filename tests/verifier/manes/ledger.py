@@ -75,8 +75,6 @@ class Ledger:
             raise Refused("the header counts %d records, and there are %d" % (header.count, len(block.envelopes)))
         if header.count == 0:
             raise Refused("a block without records")
-        if len(block.bodies) != header.count:
-            raise Refused("%d bodies for %d records" % (len(block.bodies), header.count))
         if header.root != block.root:
             raise Refused("the header's root is not the root over the envelopes")
         # 3

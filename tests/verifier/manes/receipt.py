@@ -1,17 +1,18 @@
 """Receipts: one record, provable on its own (FORMAT.md, "Receipts").
 
-Invariant: a receipt is accepted only if all eight steps hold, and only in the one shape: no key twice, unknown or missing.
+Invariant: a receipt is accepted only if all nine steps hold, and only in the one shape: no key twice, unknown or missing.
 """
 
 import json
 import re
 
-from . import cbor, tree
+from . import content, tree
 from .block import Header
 from .checkpoint import open_note
 from .envelope import GENESIS, Envelope, kind_name, require
-from .errors import Refused
-from .hashing import BLOCK_TYPE, KEY_TYPE, MAX_U64, base64_exact, commitment_hasher, is_hex, key_statement, pae
+from .errors import Refused, printable
+from .hashing import BLOCK_TYPE, KEY_TYPE, ZEROS, base64_exact, commitment_hasher, is_hex, key_statement, pae
+from .limits import MAX_U64, RECEIPT_BYTES
 
 FORMAT = "manes-receipt/1"
 INTEGER = re.compile(r"(0|[1-9][0-9]{0,19})\Z", re.ASCII)
@@ -77,13 +78,15 @@ def _verify(data, verify_signature, ledger_id, held):
     if tree.root_from_path(tree.leaf(header.hash), shape["place"], note.size, shape["block_path"]) != note.root:
         raise Refused("block.path does not lead to the root of the checkpoint")
     # 8
+    _check_place(shape, header, record, genesis)
+    # 9
     body = "none" if record.body is None else "withheld"
-    content = None
+    shown = None
     if shape["body"] is not None:
-        salt, content = shape["body"]
+        salt, shown = shape["body"]
         hasher = commitment_hasher(salt)
-        hasher.update(content)
-        if record.body != (hasher.digest(), len(content)):
+        hasher.update(shown)
+        if record.body != (hasher.digest(), len(shown)):
             raise Refused("body is not what the envelope commits to")
         body = "verified"
     for name, brought in held:
@@ -92,7 +95,7 @@ def _verify(data, verify_signature, ledger_id, held):
         "block": shape["place"],
         "body": body,
         "checkpoint": {"root": note.root.hex(), "size": note.size},
-        "content": _for_people(content),
+        "content": None if shown is None else content.for_people(shown),
         "host": header.host.hex(),
         "index": shape["index"],
         "kind": kind_name(record.kind),
@@ -104,34 +107,31 @@ def _verify(data, verify_signature, ledger_id, held):
     }
 
 
+def _check_place(shape, header, record, genesis):
+    """What holds in every ledger of the numbers that a receipt shows."""
+    index, place = shape["index"], shape["place"]
+    if header.first < place or (header.first == 0) != (place == 0):
+        raise Refused("record %d cannot be the first of block %d" % (header.first, place))
+    if header.number > place or (header.number == 0) != (header.previous == ZEROS):
+        raise Refused("block %d cannot be number %d of its host's chain" % (place, header.number))
+    if header.incarnation == 0:
+        raise Refused("incarnation 0")
+    if header.head_size > place or (header.head_size == 0 and header.head_root != tree.EMPTY):
+        raise Refused("block %d names a head that was not before it" % place)
+    if (record.kind == GENESIS) != (index == 0) or (index == 0 and record.leaf != genesis.leaf):
+        raise Refused("the ledger's first record, and only that, is its genesis")
+
+
 def _compare(note, brought, name, ledger, keys, verify_signature):
     """A held checkpoint says nothing of a tree of another size, so another size is refused like another root."""
     try:
         other = open_note(brought, ledger, keys, verify_signature, False)
-        if (other.size, other.root) != (note.size, note.root):
-            raise Refused("of %d blocks, and it is not the tree of the receipt's, of %d" % (other.size, note.size))
+        if other.size != note.size:
+            raise Refused("not comparable: it is of %d blocks, the receipt's of %d" % (other.size, note.size))
+        if other.root != note.root:
+            raise Refused("it has another root at %d blocks: one of the two ledgers was rewritten" % note.size)
     except Refused as refused:
-        raise refused.at(file=name)
-
-
-def _for_people(content):
-    """The body as JSON, where it is CBOR that JSON can say; else None."""
-    try:
-        return None if content is None else _json_of(cbor.decode(content))
-    except (Refused, ValueError):
-        return None
-
-
-def _json_of(value):
-    if isinstance(value, list):
-        return [_json_of(item) for item in value]
-    if isinstance(value, cbor.Map):
-        if any(not isinstance(key, str) for key, _ in value.pairs):
-            raise ValueError("a key that is no text")
-        return {key: _json_of(item) for key, item in value.pairs}
-    if isinstance(value, (bytes, cbor.Float)):
-        raise ValueError("nothing of JSON")
-    return value
+        raise refused.at(file=printable(name))
 
 
 def _envelope(raw, name):
@@ -187,6 +187,8 @@ def _parse(data):
         raise Refused("%s is not JSON" % name)
 
     try:
+        if len(data) > RECEIPT_BYTES:
+            raise Refused("it is over 2 GiB")
         text = data.decode("utf-8")
         # Python's reader is strict about white space and control characters, and tolerates only the constants.
         return json.loads(

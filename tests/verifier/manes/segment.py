@@ -6,17 +6,17 @@ without a code of its own is damage.
 
 from .errors import Refused
 from .hashing import sha256
+from .limits import SEGMENT_BYTES
 
 HEAD = b"MANES-SEGMENT\x01\x00\x00"
 MAGIC = b"MNSB"
 FRAME_HEAD = 16
-MAX_BYTES = 1 << 30
 CHUNK = 1 << 20
 
 
 def frames(stream, size):
     """Yields (offset of the payload, payload) for each frame of the segment in `stream`, which is `size` bytes long."""
-    if size > MAX_BYTES:
+    if size > SEGMENT_BYTES:
         raise Refused("%d bytes; a segment has at most 1 GiB" % size, code="size")
     head = stream.read(len(HEAD))
     if head != HEAD:

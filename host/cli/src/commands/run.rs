@@ -18,9 +18,9 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> anyhow::Result<Exit> 
     };
     let session = Either::open(global).await?;
     let reply = session.ask(Request::Run(request)).await;
-    let closed = session.close().await;
+    // A host that failed says why when it closes; what it answered before is only a consequence.
+    session.close().await?;
     let Reply::Run(reply) = reply? else { anyhow::bail!("the host answered something else") };
-    closed?;
     print(global, &reply)?;
     Ok(exit(&reply))
 }

@@ -240,9 +240,10 @@ fn forged(golden: &Golden, index: u64, change: impl Fn(&mut Header)) -> Receipt 
 
 #[test]
 fn a_header_that_contradicts_its_place_is_refused() {
+    type Change<'a> = (&'a str, &'a dyn Fn(&mut Header));
     let golden = golden();
     assert!(forged(&golden, 3, |header| header.time_ns += 1).verify().is_ok());
-    let changes: [(&str, &dyn Fn(&mut Header)); 7] = [
+    let changes: [Change<'_>; 7] = [
         ("its number is after its place", &|header| header.number = 3),
         ("number 0 follows a block", &|header| header.number = 0),
         ("number 2 follows none", &|header| header.previous = Digest::default()),

@@ -71,14 +71,13 @@ fn deploying(component: &str) -> &'static str {
     let envelope = Envelope { agent: Some("a".into()), ..Envelope::new(Kind::Deployment, 1) };
     let mut blocks = golden.clone();
     let last = &golden[10];
-    let (number, first) = {
-        let header = Header::decode(&last.header).expect("golden header");
-        (header.number + 1, header.first + header.count)
-    };
-    blocks.push(reseal(last, &key(2), |link, records| {
+    let header = Header::decode(&last.header).expect("golden header");
+    let (number, first) = (header.number + 1, header.first + header.count);
+    let block = reseal(last, &key(2), |link, records| {
         (link.number, link.previous, link.first) = (number, last.hash(), first);
-        *records = vec![Record::new(envelope.clone(), Some((salt, body.clone())), true)];
-    }));
+        *records = vec![Record::new(envelope, Some((salt, body.clone())), true)];
+    });
+    blocks.push(Block { bodies: vec![StoredBody::Inline { salt, bytes: body }], ..block });
     Folder::golden().with_blocks(&blocks).code()
 }
 

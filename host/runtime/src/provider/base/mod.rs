@@ -157,6 +157,10 @@ fn poll(function: &FunctionId, args: &[Value]) -> Answer {
     match (function.name.as_str(), args) {
         ("[method]pollable.ready", _) => Ok(Some(Value::Bool(true))),
         ("[method]pollable.block", _) => Ok(None),
+        // WASI lets it trap: nobody could ever be ready.
+        ("poll", [Value::List(pollables)]) if pollables.is_empty() => {
+            Err(Ended::Guest("a poll of no pollables would never return".into()))
+        }
         ("poll", [Value::List(pollables)]) => {
             let ours = |value: &Value| value.as_handle().is_some_and(|h| h.provider == super::BASE);
             let ready = pollables.iter().enumerate().filter(|(_, value)| ours(value));
