@@ -28,7 +28,7 @@ pub fn path(name: &str) -> PathBuf {
 /// It was not built; the message says how to.
 pub fn bytes(name: &str) -> Result<Vec<u8>> {
     let path = path(name);
-    let help = "build the guests first: cd guests && cargo build --release --target wasm32-wasip2";
+    let help = "build the guests first: cd guests && cargo build --release --workspace --target wasm32-wasip2";
     std::fs::read(&path).with_context(|| format!("failed to read {}; {help}", path.display()))
 }
 

@@ -115,7 +115,7 @@ def link_somewhere(choose, path):
     if os.path.lexists(name):
         os.rename(name, path + ".moved")
         os.symlink(path + ".moved", name)
-    else:
+    elif os.path.isdir(os.path.dirname(name)):
         os.symlink("/dev/null", name)
 
 

@@ -232,7 +232,7 @@ def main(arguments):
     text = vectors()["The receipt of its record 2"].strip().encode()
     base = tempfile.mkdtemp(prefix="cross-check-")
     different = 0
-    verified = 0
+    tally = {}
     codes = {}
     for number in range(options.count):
         path = os.path.join(base, "%06d" % number)
@@ -259,7 +259,8 @@ def main(arguments):
         except Refused as refused:
             own = refused
         code, theirs = other(*arguments)
-        verified += code == 0
+        count, verified = tally.get(kind, (0, 0))
+        tally[kind] = (count + 1, verified + (code == 0))
         difference = compare(own, code, theirs)
         if difference == PLACES:
             pair = (own.code, theirs["finding"]["code"])
@@ -273,7 +274,10 @@ def main(arguments):
         else:
             different += 1
             print("%s: %s: %s" % (path, kind, difference), flush=True)
+    verified = sum(verified for _, verified in tally.values())
     print("%d cases, %d of them verified, %d differences" % (options.count, verified, different))
+    for kind, pair in sorted(tally.items()):
+        print("  %s: %d, %d verified" % ((kind,) + pair))
     for (ours, theirs), count in sorted(codes.items()):
         print("  both refuse in different places, we with code %s and they with %s: %d times" % (ours, theirs, count))
     if not different and not options.places:

@@ -88,7 +88,7 @@ pub async fn run(deployment: &Deployment, event: &Event, attempt: u32, journal: 
         false => tokio::time::timeout(deadline, call).await,
     };
     let mut run = match returned {
-        Ok(Ok(Ok(drafts))) => emit(deployment, drafts),
+        Ok(Ok(Ok(drafts))) => emit(deployment, drafts, journal),
         Ok(Ok(Err(WitFailure::Reject(reason)))) => Run::end(EndStatus::Rejected, reason),
         Ok(Ok(Err(WitFailure::Retry(retry)))) => Run::end(EndStatus::Retry, retry.reason),
         Ok(Err(error)) => classify(&error, "handle", deployment.limits.fuel),
@@ -141,7 +141,7 @@ fn classify(error: &wasmtime::Error, during: &str, fuel: u64) -> Run {
 }
 
 /// Checks what a handler wants to emit. One draft that may not be emitted, and none is.
-fn emit(deployment: &Deployment, drafts: Vec<Draft>) -> Run {
+fn emit(deployment: &Deployment, drafts: Vec<Draft>, journal: &Journal) -> Run {
     let max = deployment.limits.drafts_max;
     if drafts.len() as u64 > max {
         let what = format!("the number of emitted events ({max})");
@@ -158,6 +158,11 @@ fn emit(deployment: &Deployment, drafts: Vec<Draft>) -> Run {
             let message =
                 format!("an event of {} bytes on {}; at most {EVENT_BYTES_MAX}", content.data.len(), draft.topic);
             return Run::end(EndStatus::Limit, message);
+        }
+        let attributes: usize = content.extensions.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let bytes = content.data.len() + attributes + content.content_type.len() + draft.topic.len();
+        if let Err(ended) = journal.emitting(bytes as u64) {
+            return Run::stopped(ended);
         }
         let delay_ms = u64::from(draft.delay_ms).min(DELAY_MS_MAX);
         emitted.push(Emitted { topic: draft.topic, content, delay_ms });

@@ -95,6 +95,17 @@ struct Live {
     recorded_mib_max: u64,
 }
 
+impl Live {
+    fn count(&mut self, bytes: u64) -> Result<(), Ended> {
+        self.recorded_bytes = self.recorded_bytes.saturating_add(bytes);
+        if self.recorded_bytes > self.recorded_mib_max << 20 {
+            let what = format!("what this attempt records ({} MiB)", self.recorded_mib_max);
+            return Err(Ended::Limit { what, line: format!("recorded_mib = {}", self.recorded_mib_max * 2) });
+        }
+        Ok(())
+    }
+}
+
 /// The journal, shared by the agent's waist and its capabilities'.
 #[derive(Debug, Clone)]
 pub struct Journal {
@@ -214,12 +225,18 @@ impl Journal {
         self.with(|mode| {
             let Mode::Live(live) = mode else { return Ok(leaf) };
             live.buffer.push(record);
-            live.recorded_bytes += RECORD_OVERHEAD_BYTES + kept;
-            if live.recorded_bytes > live.recorded_mib_max << 20 {
-                let what = format!("what this attempt records ({} MiB)", live.recorded_mib_max);
-                return Err(Ended::Limit { what, line: format!("recorded_mib = {}", live.recorded_mib_max * 2) });
-            }
-            Ok(leaf)
+            live.count(RECORD_OVERHEAD_BYTES + kept).map(|()| leaf)
+        })
+    }
+
+    /// Counts an event that is about to be emitted: the append that carries it has room for what the limit allows.
+    ///
+    /// # Errors
+    /// The attempt's recording limit.
+    pub fn emitting(&self, bytes: u64) -> Result<(), Ended> {
+        self.with(|mode| match mode {
+            Mode::Live(live) => live.count(2 * RECORD_OVERHEAD_BYTES + bytes),
+            Mode::Replaying(_) => Ok(()),
         })
     }
 

@@ -156,7 +156,11 @@ impl Router {
                     }
                 }
                 command = inbox.recv() => match command {
-                    Some(command) => self.command(command),
+                    // Whoever asks has seen what is durable by now; the answer must not be older than that.
+                    Some(command) => {
+                        self.advance()?;
+                        self.command(command);
+                    }
                     None => self.stopping = true,
                 },
                 Some((agent, result)) = finished.recv() => {

@@ -2,7 +2,8 @@
 
 use anyhow::{Result, ensure};
 use manes_core::record::Kind;
-use manes_tests::{Running, TestHost, view};
+use manes_runtime::host::HostError;
+use manes_tests::{Running, TestHost, components, view};
 use serde_json::json;
 
 fn granted(grant: &str) -> TestHost {
@@ -61,5 +62,41 @@ async fn methods_and_drops_have_their_own_effects() -> Result<()> {
         ensure!(call.effect == effect, "{name}: {}", call.effect);
     }
     ensure!(view::calls(activation, "[resource-drop]counter").iter().all(|call| call.effect == "local"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_capability_that_traps_when_it_is_asked_for_its_claims_is_kept_out() -> Result<()> {
+    // The pattern in which wit-component writes an interface with a type of its own: a component that renames it.
+    let text = r#"(component
+        (core module $m
+            (memory (export "memory") 1)
+            (func (export "effects") (result i32) unreachable)
+            (func (export "f") (result i32) i32.const 1))
+        (core instance $i (instantiate $m))
+        (type $effect (enum "local" "read" "write"))
+        (func $effects (result (list (tuple string $effect)))
+            (canon lift (core func $i "effects") (memory $i "memory")))
+        (func $f (result u32) (canon lift (core func $i "f")))
+        (component $wrap
+            (type $inner (enum "local" "read" "write"))
+            (import "import-type-effect" (type $effect (eq $inner)))
+            (import "import-func-effects" (func $effects (result (list (tuple string $effect)))))
+            (type $again (enum "local" "read" "write"))
+            (export $out "effect" (type $again))
+            (export "effects" (func $effects) (func (result (list (tuple string $out))))))
+        (instance $claims (instantiate $wrap
+            (with "import-type-effect" (type $effect))
+            (with "import-func-effects" (func $effects))))
+        (instance $offered (export "f" (func $f)))
+        (export "manes:agent/capability@0.1.0" (instance $claims))
+        (export "some:tools/tools@0.1.0" (instance $offered)))"#;
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("mute.wasm");
+    std::fs::write(&path, components::wat(text)?)?;
+    match TestHost::new().capability_at("mute", &path).refused().await? {
+        HostError::Claims { name, message } => ensure!(name == "mute" && message.contains("unreachable"), "{message}"),
+        other => anyhow::bail!("{other}"),
+    }
     Ok(())
 }

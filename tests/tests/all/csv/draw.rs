@@ -13,11 +13,10 @@ const KINDS: [&str; 4] = ["red", "Green", "say \"blue\"", "x;y\tz"];
 const REMARKS: [&str; 6] = ["ok", "Not OK", "see page 7", "ß and é", "'single'", "-"];
 
 fn pick<'a, T>(seed: &mut Seed, list: &'a [T]) -> &'a T {
-    let place = seed.below(list.len() as u64) as usize;
-    &list[place]
+    seed.pick(list)
 }
 
-fn chance(seed: &mut Seed, one_in: u64) -> bool {
+fn chance(seed: &mut Seed, one_in: usize) -> bool {
     seed.below(one_in) == 0
 }
 
@@ -37,7 +36,12 @@ pub(crate) fn table(seed: &mut Seed) -> Table {
         let numbers = [value(seed), value(seed), mixed];
         texts.into_iter().chain(numbers).collect()
     };
-    Table { headers: HEADERS.map(str::to_owned).to_vec(), rows: (0..rows).map(|_| row(seed)).collect() }
+    let mut rows: Vec<Vec<Cell>> = (0..rows).map(|_| row(seed)).collect();
+    // A column that holds nothing but text is refused where numbers are asked for; one number makes it mixed.
+    if let Some(first) = rows.first_mut() {
+        first[5] = Cell::Number(number(seed));
+    }
+    Table { headers: HEADERS.map(str::to_owned).to_vec(), rows }
 }
 
 /// The table as a file, with every freedom that CSV leaves.
@@ -92,7 +96,7 @@ pub(crate) fn question(seed: &mut Seed) -> (Question, String) {
 }
 
 fn values(seed: &mut Seed) -> (What, String, String) {
-    let count = 1 + seed.below(3) as usize;
+    let count = 1 + seed.below(3);
     let mut measures: Vec<Measure> = Vec::new();
     let mut words = Vec::new();
     while measures.len() < count {
@@ -132,7 +136,7 @@ fn measure(seed: &mut Seed) -> (Measure, String) {
 
 fn ranking(seed: &mut Seed) -> (What, String, String) {
     let (measure, words) = measure(seed);
-    let (groups, limit, descending) = (vec![*pick(seed, &GROUPS)], 1 + seed.below(4) as usize, chance(seed, 2));
+    let (groups, limit, descending) = (vec![*pick(seed, &GROUPS)], 1 + seed.below(4), chance(seed, 2));
     let which = if descending { "top" } else { "bottom" };
     let text = format!("{which} {limit} {} by {words}", name(seed, groups[0]));
     (What::Ranking { measure, groups, descending, limit }, text, String::new())
@@ -144,7 +148,7 @@ fn list(seed: &mut Seed) -> (What, String, String) {
     if !columns.contains(&second) {
         columns.push(second);
     }
-    let (by, limit, descending) = (*pick(seed, &[0, 1, 2, 3, 4, 5]), 1 + seed.below(20) as usize, chance(seed, 2));
+    let (by, limit, descending) = (*pick(seed, &[0, 1, 2, 3, 4, 5]), 1 + seed.below(20), chance(seed, 2));
     let named: Vec<_> = columns.iter().map(|column| name(seed, *column)).collect();
     let direction = if descending { pick(seed, &["descending", "largest first"]) } else { pick(seed, &["ascending", "smallest first"]) };
     let after = format!(" sorted by {} {direction} limit {limit}", name(seed, by));
@@ -182,7 +186,7 @@ fn filter(seed: &mut Seed) -> (Vec<Vec<(usize, Test)>>, String) {
 fn condition(seed: &mut Seed) -> (usize, Test, String) {
     match seed.below(6) {
         0 => {
-            let column = seed.below(6) as usize;
+            let column = seed.below(6);
             let missing = chance(seed, 2);
             (column, Test::Missing(missing), format!("{} is {}missing", name(seed, column), if missing { "" } else { "not " }))
         }

@@ -152,10 +152,10 @@ fn only_a_plain_file_of_the_granted_folder_can_be_named() {
 }
 
 #[test]
-fn a_file_kind_that_the_policy_does_not_name_is_refused_with_the_line_that_names_it() {
+fn a_file_kind_is_refused_unless_the_policy_names_it() {
     let analyst = Analyst::new();
     analyst.file("notes.md", "a\n1\n");
-    analyst.refused("how many rows", "notes.md", "safety", &["file_suffixes"]);
+    analyst.refused("how many rows", "notes.md", "safety", &["notes.md", ".csv .tsv .txt"]);
     let analyst = Analyst::changed(&[("\".csv .tsv .txt\"", "\".csv .tsv .txt .md\"")]);
     analyst.file("notes.md", "a\n1\n");
     assert_eq!(analyst.answer("how many rows", "notes.md"), json!(1));

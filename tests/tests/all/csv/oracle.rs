@@ -214,6 +214,11 @@ pub(crate) fn expected(table: &Table, question: &Question) -> Expected {
         }
         What::List { columns, by, descending, limit } => {
             let mut rows = rows.clone();
+            // What a list is sorted by is shown, asked for or not.
+            let mut columns = columns.clone();
+            if !columns.contains(by) {
+                columns.push(*by);
+            }
             rows.sort_by(|a, b| directed(&a[*by], &b[*by], *descending));
             let line = |row: &&Row| columns.iter().map(|c| (table.headers[*c].clone(), shown(&row[*c]))).collect::<Map<_, _>>();
             let listed: Vec<Value> = rows.iter().take(*limit).map(|row| Value::Object(line(row))).collect();

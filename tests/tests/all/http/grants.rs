@@ -113,3 +113,26 @@ async fn odd_spellings_of_a_granted_host_are_refused() -> Result<()> {
     ensure!(server.connections() == 0, "the server saw {:?}", server.seen());
     Ok(())
 }
+
+#[tokio::test]
+async fn a_header_cannot_name_another_host_or_carry_a_second_request() -> Result<()> {
+    let server = Server::start().await?;
+    let host = TestHost::script().http(&format!("GET {}/", server.authority())).start_memory().await?;
+    for header in [
+        json!(["host", "other.example"]),
+        json!(["x-a", "b\r\nx-c: d"]),
+        json!(["x-a\r\nx-b", "c"]),
+        json!(["content-length", "7"]),
+        json!(["transfer-encoding", "chunked"]),
+        json!(["connection", "close"]),
+    ] {
+        let seen = host.ask(json!([["http", "GET", server.url("/echo"), null, [header]]])).await?;
+        ensure!(seen[0]["error"].is_string(), "{header}: {}", seen[0]);
+    }
+    for (method, path) in [("GET", "/a\r\nx: y"), ("GET", "/a b"), ("GET", "http://other.example/"), ("CONNECT", "/"), ("get", "/")] {
+        let seen = host.ask(json!([["http-raw", method, "http", server.authority(), path]])).await?;
+        ensure!(seen[0]["error"].is_string(), "{method} {path:?}: {}", seen[0]);
+    }
+    ensure!(server.seen().is_empty(), "{:?}", server.seen());
+    Ok(())
+}

@@ -89,6 +89,22 @@ async fn an_outcome_counts_as_well_as_arguments() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_count_as_recorded_so_that_no_attempt_outgrows_its_append() -> Result<()> {
+    let host = |limits: &str| TestHost::script().limits(limits).start_memory();
+    let script = json!([["emit", "a.big", "x", { "size": 1_000_000, "count": 70 }]]);
+    let small = host("memory_mib = 400").await?;
+    view::ended(&small.run(&script).await?, "limit", "limits = { recorded_mib = 128 }")?;
+    // An end that does not fit would stop the host: it goes on.
+    ensure!(!small.host.has_failed());
+    view::done(&small.run(&json!([["emit", "a.small", "x"]])).await?)?;
+    view::done(&host("memory_mib = 400, recorded_mib = 80").await?.run(&script).await?)?;
+    // Attributes count as well as data.
+    let wide = json!([["emit", "a.wide", "x", { "count": 70, "extensions": { "wide": "w".repeat(15_000) } }]]);
+    view::ended(&host("recorded_mib = 1").await?.run(&wide).await?, "limit", "recorded_mib = 2")?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn local_calls_do_not_count_against_calls_max() -> Result<()> {
     let flow = run("limits = { calls_max = 3 }", &json!([["repeat", 200, ["now"]], ["repeat", 3, ["peek"]]])).await?;

@@ -90,6 +90,16 @@ async fn a_timer_waits_live_and_not_in_replay() -> Result<()> {
 }
 
 #[tokio::test]
+async fn timers_of_no_time_and_of_all_time_hurt_nobody() -> Result<()> {
+    let host = TestHost::script().limits("deadline_ms = 200").start_memory().await?;
+    let forever = u64::MAX / 1_000_000;
+    let script = json!([["sleep", 0], ["poll", ["timer:0"]], ["until-now"], ["poll", [format!("timer:{forever}"), "stdout"]]]);
+    view::done(&host.run(&script).await?)?;
+    view::ended(&host.run(&json!([["sleep", forever]])).await?, "deadline", "deadline_ms = 400")?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_handle_is_named_by_the_call_that_made_it_the_same_in_every_run() -> Result<()> {
     let host = TestHost::script().start_memory().await?;
     let script = json!([["log", "info", "x"], ["out", "stdout", "check"]]);
