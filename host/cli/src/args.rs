@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 rejected or dead, 4 replay diverged, 5 not verified, 6 not finished in time"
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 rejected or dead or unrouted, 4 replay diverged, 5 not verified, 6 not finished in time"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]

@@ -10,6 +10,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use http_body_util::{BodyExt as _, Full};
@@ -21,7 +22,12 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+/// How long a running host may take to say that it is there.
+const PING: Duration = Duration::from_secs(2);
 
 /// How to reach a running host: the content of its control file, which only its user can read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -60,7 +66,11 @@ pub(crate) fn publish(path: &Path, address: &Address) -> anyhow::Result<()> {
 /// The running host behind a control file, if it answers.
 pub(crate) async fn find(path: &Path) -> Option<Address> {
     let address: Address = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-    TcpStream::connect(address.address).await.ok().map(|_| address)
+    // The file of a host that died may name a port that somebody else has by now.
+    match tokio::time::timeout(PING, ask(&address, &Request::Ping)).await {
+        Ok(Ok(Reply::Pong)) => Some(address),
+        _ => None,
+    }
 }
 
 /// The routes.
@@ -68,13 +78,20 @@ pub(crate) fn serve(host: Arc<Host>, address: Address) -> Router {
     let server = Server { host, address: Arc::new(address) };
     // A request repeats an event's data as JSON text, which at worst escapes every byte.
     let limit = DefaultBodyLimit::max(6 * EVENT_BYTES_MAX + 4096);
-    Router::new().route("/v1", post(handle)).layer(limit).with_state(server)
+    // The outer layer: nothing of a stranger's body is read.
+    let guard = middleware::from_fn_with_state(server.clone(), guard);
+    Router::new().route("/v1", post(handle)).layer(limit).layer(guard).with_state(server)
 }
 
-async fn handle(State(server): State<Server>, headers: HeaderMap, body: Bytes) -> Response {
-    if !admitted(&headers, &server.address) {
-        return StatusCode::FORBIDDEN.into_response();
+async fn guard(State(server): State<Server>, request: axum::extract::Request, next: Next) -> Response {
+    if admitted(request.headers(), &server.address) {
+        next.run(request).await
+    } else {
+        StatusCode::FORBIDDEN.into_response()
     }
+}
+
+async fn handle(State(server): State<Server>, body: Bytes) -> Response {
     let request: Request = match serde_json::from_slice(&body) {
         Ok(request) => request,
         Err(error) => return reply(&Reply::Refused { exit: 2, message: format!("a malformed request: {error}") }),
@@ -109,7 +126,9 @@ fn reply(reply: &Reply) -> Response {
 pub(crate) async fn ask(address: &Address, request: &Request) -> anyhow::Result<Reply> {
     let stream = TcpStream::connect(address.address).await.context("the running host does not answer")?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(stream)).await?;
-    let driver = tokio::spawn(connection);
+    // Ends with this function, also where its caller waits no longer.
+    let mut driver = JoinSet::new();
+    driver.spawn(connection);
     let request = http::Request::post("/v1")
         .header(header::HOST, address.address.to_string())
         .header(header::AUTHORIZATION, format!("Bearer {}", address.token))
@@ -118,7 +137,6 @@ pub(crate) async fn ask(address: &Address, request: &Request) -> anyhow::Result<
     let response = sender.send_request(request).await?;
     let status = response.status();
     let body = response.into_body().collect().await?.to_bytes();
-    driver.abort();
     anyhow::ensure!(status.is_success(), "the running host refused: {status}");
     Ok(serde_json::from_slice(&body)?)
 }

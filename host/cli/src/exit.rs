@@ -11,7 +11,7 @@ pub(crate) enum Exit {
     Failed = 1,
     /// The command line, manifest or id is wrong.
     Usage = 2,
-    /// An event was rejected or an activation died.
+    /// An event was rejected or nobody took it, or an activation died.
     Rejected = 3,
     /// A replay is not identical.
     Diverged = 4,

@@ -7,6 +7,7 @@ mod commands;
 mod control;
 mod exit;
 mod open;
+mod output;
 mod paths;
 mod render;
 mod session;

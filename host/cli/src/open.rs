@@ -11,6 +11,7 @@ use manes_runtime::ledger::{Embedded, Ledger, OpenError, Options, Reader};
 use manes_runtime::manifest::Manifest;
 use manes_runtime::query::{self, Named};
 use manes_runtime::seams::Seams;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,12 +19,17 @@ use std::time::Duration;
 pub(crate) fn reader(global: &Global) -> anyhow::Result<Reader> {
     let folder = paths::ledger(global);
     Reader::open(&folder).map_err(|error| match error {
-        OpenError::Absent { .. } => usage(format!(
-            "there is no ledger in {}; name one with --ledger DIR, or begin one with `manes run` or `manes up`",
-            folder.display()
-        )),
+        OpenError::Absent { .. } => absent(&folder),
         other => coded(Exit::Unverified, other.to_string()),
     })
+}
+
+/// There is no ledger to read.
+pub(crate) fn absent(folder: &Path) -> anyhow::Error {
+    usage(format!(
+        "there is no ledger in {}; name one with --ledger DIR, or begin one with `manes run` or `manes up`",
+        folder.display()
+    ))
 }
 
 /// An engine that keeps compiled code in the home.

@@ -62,16 +62,32 @@ pub(crate) fn excerpt(text: &str) -> String {
     format!("{}{more}", plain(&cut))
 }
 
-/// Guest text with control characters escaped.
+/// Guest text in a line, with everything escaped that would not show as what it is.
 pub(crate) fn plain(text: &str) -> String {
+    escaped(text, misleads)
+}
+
+/// As [`plain`], for text that may have lines and columns.
+pub(crate) fn lines(text: &str) -> String {
+    escaped(text, |c| misleads(c) && !matches!(c, '\n' | '\t'))
+}
+
+fn escaped(text: &str, wanted: impl Fn(char) -> bool) -> String {
     text.chars().fold(String::new(), |mut out, c| {
-        if c.is_control() {
+        if wanted(c) {
             out.extend(c.escape_default())
         } else {
             out.push(c)
         }
         out
     })
+}
+
+/// True for what steers a terminal, turns the direction of text, or takes no room.
+fn misleads(c: char) -> bool {
+    let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let hides = matches!(c, '\u{200b}'..='\u{200d}' | '\u{feff}');
+    c.is_control() || turns || hides
 }
 
 /// A duration in the unit that fits.

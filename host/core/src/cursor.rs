@@ -169,8 +169,8 @@ impl Cursor {
     ) -> Result<RecordedCall, Box<Divergence>> {
         let encoded = encode_args(args);
         // In replay nobody is there to say what a capability's function does: the record knows.
-        let local = effect == Effect::Local || self.local.contains_key(function);
-        let per_function = self.strictness == Strictness::WhatIf && local;
+        let claimed = !crate::lens::covers(function) && self.local.contains_key(function);
+        let per_function = self.strictness == Strictness::WhatIf && (effect == Effect::Local || claimed);
         let queue = if per_function { self.local.get_mut(function) } else { Some(&mut self.strict) };
         let actual = || CallText::new(function, &encoded, args.iter());
         let mut recorded = queue.and_then(VecDeque::pop_front);

@@ -13,7 +13,7 @@ use crate::state::Guest;
 use crate::waist::{Ended, Scope, Waist};
 use manes_core::cbor::Item;
 use manes_core::function::FunctionId;
-use manes_core::limits::{DELAY_MS_MAX, EVENT_BYTES_MAX};
+use manes_core::limits::{DELAY_MS_MAX, EVENT_BYTES_MAX, STDERR_TAIL_BYTES};
 use manes_core::policy::{Decision, denial_message};
 use manes_core::record::EndStatus;
 use std::sync::Arc;
@@ -70,40 +70,66 @@ impl Run {
 
 /// Runs one attempt. With a live journal it calls out; with a replaying one it does not.
 pub async fn run(deployment: &Deployment, event: &Event, attempt: u32, journal: &Journal, mirror: &Arc<Mirror>) -> Run {
+    let deadline = Deadline::new(deployment, journal);
     let waist = waist(deployment, attempt, journal, mirror);
-    let (mut store, instance) = match guest::instantiate(&deployment.loaded, waist, &deployment.limits).await {
-        Ok(made) => made,
-        Err(error) => return classify(&error, INSTANTIATION, deployment.limits.fuel),
+    let made = deadline.bound(guest::instantiate(&deployment.loaded, waist, &deployment.limits)).await;
+    let (mut store, instance) = match made {
+        Some(Ok(made)) => made,
+        Some(Err(error)) => return classify(&error, INSTANTIATION, deployment.limits.fuel),
+        None => return deadline.passed(),
     };
     let handler = match Agent::new(&mut store, &instance) {
         Ok(handler) => handler,
         Err(error) => return Run::end(EndStatus::Trapped, format!("{error:#}")),
     };
     let input = event.to_wit();
-    let deadline = Duration::from_millis(deployment.limits.deadline_ms);
-    let call = handler.manes_agent_handler().call_handle(&mut store, &input);
-    // In replay nothing waits for the outside, and a deadline would depend on the machine.
-    let returned = match journal.is_replaying() {
-        true => Ok(call.await),
-        false => tokio::time::timeout(deadline, call).await,
-    };
+    let returned = deadline.bound(handler.manes_agent_handler().call_handle(&mut store, &input)).await;
     let mut run = match returned {
-        Ok(Ok(Ok(drafts))) => emit(deployment, drafts, journal),
-        Ok(Ok(Err(WitFailure::Reject(reason)))) => Run::end(EndStatus::Rejected, reason),
-        Ok(Ok(Err(WitFailure::Retry(retry)))) => Run::end(EndStatus::Retry, retry.reason),
-        Ok(Err(error)) => classify(&error, "handle", deployment.limits.fuel),
-        Err(_) => Run::end(
-            EndStatus::Deadline,
-            format!(
-                "not done after {} ms; raise it with: limits = {{ deadline_ms = {} }}",
-                deployment.limits.deadline_ms,
-                deployment.limits.deadline_ms * 2
-            ),
-        ),
+        Some(Ok(Ok(drafts))) => emit(deployment, drafts, journal),
+        Some(Ok(Err(WitFailure::Reject(reason)))) => Run::end(EndStatus::Rejected, words(&reason)),
+        Some(Ok(Err(WitFailure::Retry(retry)))) => Run::end(EndStatus::Retry, words(&retry.reason)),
+        Some(Err(error)) => classify(&error, "handle", deployment.limits.fuel),
+        None => deadline.passed(),
     };
     run.fuel = used(&store, deployment.limits.fuel);
     run.stderr = store.data().waist.stderr_tail();
     run
+}
+
+/// The guest's own words, cut where they would be a way to record without limit.
+fn words(reason: &str) -> String {
+    let end = (0..=STDERR_TAIL_BYTES.min(reason.len())).rev().find(|at| reason.is_char_boundary(*at));
+    reason.get(..end.unwrap_or_default()).unwrap_or_default().to_owned()
+}
+
+/// The wall deadline of one attempt, from before its instance is made.
+struct Deadline {
+    at: Option<tokio::time::Instant>,
+    ms: u64,
+}
+
+impl Deadline {
+    fn new(deployment: &Deployment, journal: &Journal) -> Self {
+        let ms = deployment.limits.deadline_ms;
+        // In replay nothing waits for the outside, and a deadline would depend on the machine.
+        let live = !journal.is_replaying();
+        let at = live.then(|| tokio::time::Instant::now().checked_add(Duration::from_millis(ms))).flatten();
+        Self { at, ms }
+    }
+
+    /// What `work` yields; `None` if it was not done in time.
+    async fn bound<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        match self.at {
+            Some(at) => tokio::time::timeout_at(at, work).await.ok(),
+            None => Some(work.await),
+        }
+    }
+
+    fn passed(&self) -> Run {
+        let more = self.ms.saturating_mul(2);
+        let message = format!("not done after {} ms; raise it with: limits = {{ deadline_ms = {more} }}", self.ms);
+        Run::end(EndStatus::Deadline, message)
+    }
 }
 
 fn used(store: &Store<Guest>, fuel: u64) -> u64 {
@@ -129,13 +155,16 @@ fn classify(error: &wasmtime::Error, during: &str, fuel: u64) -> Run {
         return Run::stopped(ended.clone());
     }
     match error.downcast_ref::<wasmtime::Trap>() {
-        Some(wasmtime::Trap::OutOfFuel) if during == INSTANTIATION => {
-            Run::end(EndStatus::OutOfFuel, "setting up the component takes more fuel than any component is given for it")
-        }
+        Some(wasmtime::Trap::OutOfFuel) if during == INSTANTIATION => Run::end(
+            EndStatus::OutOfFuel,
+            "setting up the component takes more fuel than any component is given for it",
+        ),
         Some(wasmtime::Trap::OutOfFuel) => Run::end(
             EndStatus::OutOfFuel,
             format!("the fuel was used up; raise it with: limits = {{ fuel = {} }}", fuel.saturating_mul(2)),
         ),
+        // No trap of the guest's: the host had no room for it.
+        None if during == INSTANTIATION => Run::end(EndStatus::Fault, format!("{during}: {error:#}")),
         _ => Run::end(EndStatus::Trapped, format!("{during}: {}", trap_text(error))),
     }
 }

@@ -146,8 +146,25 @@ impl Loaded {
 
     /// Interfaces that neither the base world nor WASI provides: what capabilities must be granted.
     pub fn foreign_imports(&self) -> impl Iterator<Item = &Interface> {
-        self.imports.values().filter(|i| !i.name.starts_with("wasi:") && !i.name.starts_with("manes:agent/"))
+        self.imports.values().filter(|i| !is_hosts(&i.name))
     }
+}
+
+/// True for the interfaces that the host itself provides: the base world and WASI 0.2 behind the mirror.
+#[must_use]
+pub fn is_hosts(interface: &str) -> bool {
+    const PACKAGES: [&str; 8] = [
+        "manes:agent",
+        "wasi:io",
+        "wasi:clocks",
+        "wasi:random",
+        "wasi:cli",
+        "wasi:filesystem",
+        "wasi:http",
+        "wasi:sockets",
+    ];
+    let package = interface.split(['/', '@']).next().unwrap_or_default();
+    PACKAGES.contains(&package)
 }
 
 /// The exported interfaces of a component, imports named first.

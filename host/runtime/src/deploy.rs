@@ -77,6 +77,8 @@ pub struct DeploymentBody {
     pub config: BTreeMap<String, String>,
     /// Attempts at a time.
     pub concurrency: u32,
+    /// Topics whose events are answers, for all agents of the manifest.
+    pub results: Vec<Pattern>,
     /// Who implements what was granted: leaf hash of the capability's deployment, by interface.
     pub providers: BTreeMap<String, Digest>,
     /// Digest of each provider's component, by interface.
@@ -178,7 +180,7 @@ fn defined(loaded: &Loaded, resource: &str) -> bool {
 /// True for the interfaces that a component offers to others.
 #[must_use]
 pub fn is_offered(interface: &str) -> bool {
-    !interface.starts_with("wasi:") && !interface.starts_with("manes:agent/")
+    !crate::component::is_hosts(interface)
 }
 
 /// Where a component's import does not fit a provider's export; the first difference in words.

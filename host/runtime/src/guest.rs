@@ -23,9 +23,9 @@ pub async fn instantiate(loaded: &Loaded, waist: Waist, limits: &Limits) -> Resu
     store.limiter(|guest| &mut guest.meter);
     store.set_hostcall_fuel(HOSTCALL_FUEL);
     store.set_fuel(INSTANTIATE_FUEL)?;
+    // Two spinning agents share a core with the host: each gives way about every 10 ms, start functions too.
+    store.fuel_async_yield_interval(Some(FUEL_YIELD_INTERVAL))?;
     let instance = loaded.pre.instantiate_async(&mut store).await?;
     store.set_fuel(limits.fuel)?;
-    // Two spinning agents share a core with the host: each gives way about every 10 ms.
-    store.fuel_async_yield_interval(Some(FUEL_YIELD_INTERVAL))?;
     Ok((store, instance))
 }

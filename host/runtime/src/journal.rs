@@ -16,7 +16,7 @@ use manes_core::limits::CHILD_BODY_BYTES_MAX;
 use manes_core::record::{CallStatus, Envelope, Kind, Record};
 use manes_core::value::{Signature, Value};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
 
 /// What a record costs beside its bodies: envelope, hashes, index.
 const RECORD_OVERHEAD_BYTES: u64 = 256;
@@ -86,8 +86,9 @@ struct Live {
     ledger: Arc<dyn Ledger>,
     /// Records not yet handed to the ledger, in order.
     buffer: Vec<Record>,
-    /// An append that nobody waited for.
-    inflight: Option<JoinHandle<Result<(), LedgerError>>>,
+    /// The result of the last append that was submitted, once there is one. Kept until the next: who waits for it may
+    /// be cancelled, and what follows must still come after it.
+    inflight: Option<watch::Receiver<Option<Result<(), LedgerError>>>>,
     start: Digest,
     /// All calls, those of capabilities included.
     calls: u64,
@@ -296,11 +297,20 @@ impl Journal {
     fn flush_soon(&self) {
         self.with(|mode| {
             let Mode::Live(live) = mode else { return };
+            if live.buffer.is_empty() {
+                return;
+            }
             let (ledger, batch, before) = (live.ledger.clone(), std::mem::take(&mut live.buffer), live.inflight.take());
-            live.inflight = Some(tokio::spawn(async move {
-                settle(before).await?;
-                if batch.is_empty() { Ok(()) } else { ledger.append(batch).await.map(|_| ()) }
-            }));
+            let (done, inflight) = watch::channel(None);
+            live.inflight = Some(inflight);
+            tokio::spawn(async move {
+                let result = match settle(before).await {
+                    Ok(()) => ledger.append(batch).await.map(|_| ()),
+                    // A prefix that is not in the ledger lets nothing after it in.
+                    Err(error) => Err(error),
+                };
+                done.send_replace(Some(result));
+            });
         });
     }
 
@@ -308,7 +318,7 @@ impl Journal {
     async fn flush(&self) -> Result<(), Ended> {
         self.flush_soon();
         let inflight = self.with(|mode| match mode {
-            Mode::Live(live) => live.inflight.take(),
+            Mode::Live(live) => live.inflight.clone(),
             Mode::Replaying(_) => None,
         });
         settle(inflight).await.map_err(|error| Ended::Ledger(error.to_string()))
@@ -354,10 +364,11 @@ impl Journal {
     }
 }
 
-async fn settle(inflight: Option<JoinHandle<Result<(), LedgerError>>>) -> Result<(), LedgerError> {
-    match inflight {
-        None => Ok(()),
-        Some(task) => task.await.unwrap_or(Err(LedgerError::Closed)),
+async fn settle(inflight: Option<watch::Receiver<Option<Result<(), LedgerError>>>>) -> Result<(), LedgerError> {
+    let Some(mut inflight) = inflight else { return Ok(()) };
+    match inflight.wait_for(Option::is_some).await {
+        Ok(result) => result.clone().unwrap_or(Err(LedgerError::Closed)),
+        Err(_) => Err(LedgerError::Closed),
     }
 }
 

@@ -146,6 +146,10 @@ impl Manifest {
         for name in manifest.agent.keys().chain(manifest.capability.keys()) {
             check_name(name)?;
         }
+        let limits = manifest.agent.iter().map(|(name, agent)| (name, &agent.limits));
+        for (name, limits) in limits.chain(manifest.capability.iter().map(|(name, c)| (name, &c.limits))) {
+            check_limits(name, limits)?;
+        }
         for (name, agent) in &manifest.agent {
             if agent.subscribe.is_empty() {
                 return Err(format!(
@@ -198,6 +202,27 @@ impl Manifest {
             env: capability.env.clone(),
             capabilities: capability.capabilities.clone(),
         }
+    }
+}
+
+/// What a manifest may raise a limit to: beyond these, something else in the host would give way first.
+fn check_limits(name: &str, limits: &Limits) -> Result<(), String> {
+    let bounds = [
+        ("memory_mib", limits.memory_mib, 1024),
+        ("fuel", limits.fuel, u64::MAX / 4),
+        ("deadline_ms", limits.deadline_ms, 24 * 3600 * 1000),
+        ("handles_max", limits.handles_max, 100_000),
+        ("call_kib", limits.call_kib, 4 * 1024),
+        ("calls_max", limits.calls_max, 1_000_000),
+        ("recorded_mib", limits.recorded_mib, 96),
+        ("drafts_max", limits.drafts_max, 10_000),
+        ("log_kib", limits.log_kib, 64 * 1024),
+    ];
+    match bounds.iter().find(|(_, value, max)| *value == 0 || value > max) {
+        Some((key, value, max)) => {
+            Err(format!("{name}: limits.{key} = {value} is out of range; it is from 1 to {max}"))
+        }
+        None => Ok(()),
     }
 }
 

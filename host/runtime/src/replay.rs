@@ -134,6 +134,7 @@ impl Replayer {
             cause: envelope.cause.unwrap_or_default(),
             deployment: deployment.leaf,
         };
+        emitted_kept(recorded)?;
         let cursor = Cursor::new(recorded.recorded_calls()?, strictness);
         let journal = Journal::replaying(subject.clone(), self.seams.clone(), cursor);
         let attempt = u32::try_from(subject.attempt).unwrap_or(u32::MAX);
@@ -166,6 +167,14 @@ fn inputs(recorded: &AttemptRecord) -> Result<(Event, DeploymentBody), ReplayErr
     let body = entry.body.as_deref().ok_or_else(|| expired("deployment", entry.index))?;
     let body = DeploymentBody::decode(body).ok_or(ReplayError::Absent("deployment's body"))?;
     Ok((event, body))
+}
+
+/// What was emitted must be there to be compared.
+fn emitted_kept(recorded: &AttemptRecord) -> Result<(), Missing> {
+    match recorded.emitted.iter().find(|entry| entry.body.is_none()) {
+        Some(entry) => Err(Missing::Expired { what: "data of an emitted event", index: entry.index }),
+        None => Ok(()),
+    }
 }
 
 fn deployment(body: &DeploymentBody, loaded: Arc<crate::component::Loaded>, leaf: Digest) -> Deployment {
@@ -244,9 +253,12 @@ fn compare_emitted(recorded: &AttemptRecord, emitted: &[Emitted]) -> Option<Dive
             let difference = manes_core::diff::first("data", &Value::String(expected), &Value::String(actual));
             return difference.map(|difference| Divergence::Draft { index, difference });
         }
+        if event.content.content_type != actual.content.content_type {
+            return differ("content-type", &event.content.content_type, &actual.content.content_type);
+        }
         if event.content != actual.content {
             return differ(
-                "attributes",
+                "extensions",
                 &format!("{:?}", event.content.extensions),
                 &format!("{:?}", actual.content.extensions),
             );

@@ -2,10 +2,13 @@
 
 use crate::args::{Cli, CompletionArgs};
 use crate::exit::Exit;
+use crate::output;
 use clap::CommandFactory as _;
 
 /// Prints the script.
 pub(crate) fn completion(args: &CompletionArgs) -> Exit {
-    clap_complete::generate(args.shell, &mut Cli::command(), "manes", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "manes", &mut script);
+    output::bytes(&script);
     Exit::Done
 }

@@ -3,6 +3,7 @@
 use crate::args::{FlowArgs, Global};
 use crate::exit::Exit;
 use crate::{open, render};
+use crate::output::say;
 use manes_runtime::query;
 
 /// Prints the flow.
@@ -11,9 +12,9 @@ pub(crate) fn flow(global: &Global, args: &FlowArgs) -> anyhow::Result<Exit> {
     let id = open::flow(&reader, &args.id)?;
     let view = query::view(id, &query::gather(&reader, id)?);
     if global.json {
-        println!("{}", serde_json::to_string(&view)?);
+        say!("{}", serde_json::to_string(&view)?);
     } else {
-        println!("{}", render::flow(&view, args.calls, render::Style::stdout()));
+        say!("{}", render::flow(&view, args.calls, render::Style::stdout()));
     }
     Ok(Exit::Done)
 }

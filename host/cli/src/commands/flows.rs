@@ -3,6 +3,7 @@
 use crate::args::{FlowsArgs, Global};
 use crate::exit::Exit;
 use crate::{open, render};
+use crate::output::say;
 use manes_runtime::query;
 
 /// Lists them, oldest first.
@@ -12,7 +13,7 @@ pub(crate) fn flows(global: &Global, args: &FlowsArgs) -> anyhow::Result<Exit> {
     let from = args.last.map_or(0, |last| all.len().saturating_sub(last));
     let shown = all.get(from..).unwrap_or_default();
     if global.json {
-        println!("{}", serde_json::to_string(shown)?);
+        say!("{}", serde_json::to_string(shown)?);
         return Ok(Exit::Done);
     }
     let style = render::Style::stdout();
@@ -20,7 +21,7 @@ pub(crate) fn flows(global: &Global, args: &FlowsArgs) -> anyhow::Result<Exit> {
     for flow in shown {
         let numbers =
             format!("{}, {}", render::count(flow.events, "event"), render::count(flow.activations, "activation"));
-        println!(
+        say!(
             "{}  {:<6}  {:<width$}  {}  {}",
             style.name(&flow.flow.short()),
             flow.status,

@@ -4,6 +4,7 @@ use crate::args::{Global, LoadArgs};
 use crate::exit::{Exit, usage};
 use crate::paths;
 use crate::session::{Either, LoadRequest, Reply, Request};
+use crate::output::say;
 
 /// Loads it and says which agents it set going.
 pub(crate) async fn load(global: &Global, args: LoadArgs) -> anyhow::Result<Exit> {
@@ -17,11 +18,11 @@ pub(crate) async fn load(global: &Global, args: LoadArgs) -> anyhow::Result<Exit
     session.close().await?;
     let Reply::Load(reply) = reply? else { anyhow::bail!("the host answered something else") };
     if global.json {
-        println!("{}", serde_json::json!({ "loaded": args.name, "started": reply.started }));
+        say!("{}", serde_json::json!({ "loaded": args.name, "started": reply.started }));
     } else if reply.started.is_empty() {
-        println!("{} loaded", args.name);
+        say!("{} loaded", args.name);
     } else {
-        println!("{} loaded · started: {}", args.name, reply.started.join(", "));
+        say!("{} loaded · started: {}", args.name, reply.started.join(", "));
     }
     Ok(Exit::Done)
 }

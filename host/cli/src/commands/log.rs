@@ -3,6 +3,7 @@
 use crate::args::{Global, LogArgs};
 use crate::exit::{Exit, usage};
 use crate::{open, render};
+use crate::output::say;
 use manes_core::cbor::Item;
 use manes_core::ids::{ActivationId, FlowId};
 use manes_core::record::{EndStatus, Envelope, Kind};
@@ -82,7 +83,7 @@ fn print(global: &Global, args: &LogArgs, entry: &Entry, filter: &Filter) {
     let body = args.bodies.then(|| entry.body.as_deref().and_then(|body| Item::decode(body).ok())).flatten();
     let body = body.map(|item| item.to_json());
     if global.json {
-        println!("{}", shape(entry, body));
+        say!("{}", shape(entry, body));
         return;
     }
     let envelope = &entry.envelope;
@@ -91,7 +92,7 @@ fn print(global: &Global, args: &LogArgs, entry: &Entry, filter: &Filter) {
     let agent = envelope.agent.as_deref().or_else(|| known.map(|(_, agent)| agent.as_str())).unwrap_or("-");
     let style = render::Style::stdout();
     let time = manes_runtime::time::rfc3339(envelope.time_ns);
-    println!(
+    say!(
         "{:>7}  {}  {flow:<8}  {:<10}  {agent:<12}  {}",
         entry.index,
         style.dim(&time),
@@ -99,7 +100,7 @@ fn print(global: &Global, args: &LogArgs, entry: &Entry, filter: &Filter) {
         render::plain(&detail(envelope))
     );
     if let Some(body) = body {
-        println!("         {}", style.dim(&render::plain(&body.to_string())));
+        say!("         {}", style.dim(&render::plain(&body.to_string())));
     }
 }
 

@@ -3,7 +3,8 @@
 use crate::args::{Global, ReplayArgs};
 use crate::exit::{Exit, usage};
 use crate::{open, render};
-use manes_runtime::query::{self, Named};
+use crate::output::say;
+use manes_runtime::query::{self, AttemptRecord, Named};
 use manes_runtime::replay::{Fuel, Replayer, Verdict};
 use manes_runtime::seams::Seams;
 
@@ -28,25 +29,46 @@ pub(crate) async fn replay(global: &Global, args: ReplayArgs) -> anyhow::Result<
     }
     let mut replayer = Replayer::new(open::wasm()?, Seams::system(), instead.as_deref())?;
     let mut verdicts = Vec::new();
+    let mut complete = true;
     for attempt in attempts {
-        let verdict = replayer.replay(&reader, attempt).await;
-        verdicts.push(verdict.map_err(|error| anyhow::anyhow!("{}: {error}", attempt.agent()))?);
+        match replayer.replay(&reader, attempt).await {
+            Ok(verdict) => verdicts.push(verdict),
+            // One attempt that is open or expired says nothing of the others.
+            Err(error) => {
+                complete = false;
+                eprintln!("not replayed: {}: {}", named(attempt), render::plain(&error.to_string()));
+            }
+        }
     }
     print(global, &verdicts)?;
     let identical = verdicts.iter().all(|verdict| verdict.identical);
-    Ok(if identical { Exit::Done } else { Exit::Diverged })
+    Ok(match (identical, complete) {
+        (false, _) => Exit::Diverged,
+        (true, false) => Exit::Failed,
+        (true, true) => Exit::Done,
+    })
+}
+
+/// An attempt, so that it can be found again.
+fn named(attempt: &AttemptRecord) -> String {
+    let envelope = &attempt.start.envelope;
+    let activation = envelope.activation.unwrap_or_default().short();
+    format!("{}  {activation}  attempt {}", render::plain(attempt.agent()), envelope.attempt.unwrap_or_default())
 }
 
 fn print(global: &Global, verdicts: &[Verdict]) -> anyhow::Result<()> {
     if global.json {
-        println!("{}", serde_json::to_string(verdicts)?);
+        say!("{}", serde_json::to_string(verdicts)?);
+        return Ok(());
+    }
+    if verdicts.is_empty() {
         return Ok(());
     }
     let style = render::Style::stdout();
     for verdict in verdicts {
         if let Some(divergence) = &verdict.divergence {
             let text = render::plain(&divergence.to_string());
-            println!("{} {}  {}  {text}", style.bad("diverged"), verdict.agent, verdict.activation.short());
+            say!("{} {}  {}  {text}", style.bad("diverged"), verdict.agent, verdict.activation.short());
         }
     }
     let same = verdicts.iter().filter(|verdict| verdict.identical).count();
@@ -55,9 +77,9 @@ fn print(global: &Global, verdicts: &[Verdict]) -> anyhow::Result<()> {
     let fuel = if equal { "equal fuel" } else { "same calls, fuel not comparable" };
     if same == verdicts.len() {
         let number = render::count(same as u64, "activation");
-        println!("{}: {number}, {}, {fuel}", style.good("identical"), render::count(calls, "call"));
+        say!("{}: {number}, {}, {fuel}", style.good("identical"), render::count(calls, "call"));
     } else {
-        println!("{same} of {} identical", verdicts.len());
+        say!("{same} of {} identical", verdicts.len());
     }
     Ok(())
 }

@@ -4,8 +4,9 @@ use crate::args::{Global, RunArgs};
 use crate::exit::{Exit, usage};
 use crate::render;
 use crate::session::{Either, Reply, Request, RunReply, RunRequest};
+use crate::output::say;
 use manes_runtime::query::EventView;
-use std::io::Read as _;
+use std::io::{IsTerminal as _, Read as _};
 
 /// Submits the event, waits, prints the results.
 pub(crate) async fn run(global: &Global, args: RunArgs) -> anyhow::Result<Exit> {
@@ -43,22 +44,31 @@ fn data(argument: &str) -> anyhow::Result<String> {
     }
 }
 
-/// Events at the ends of the flow: those that no agent took and none had to.
+/// Events that are answers: nobody took them and nobody had to.
 fn results(reply: &RunReply) -> impl Iterator<Item = &EventView> {
+    reply.flow.events.iter().filter(|event| event.result)
+}
+
+/// Events that somebody should have taken and nobody did, with the reason.
+fn unrouted(reply: &RunReply) -> impl Iterator<Item = (&EventView, &str)> {
     let handled = |event: &EventView| reply.flow.activations.iter().any(|a| a.event.as_deref() == Some(&event.id));
-    reply.flow.events.iter().filter(move |event| !handled(event) && event.unrouted.is_none())
+    let missed = reply.flow.events.iter().filter_map(|event| Some((event, event.unrouted.as_deref()?)));
+    missed.filter(move |(event, _)| !handled(event))
 }
 
 fn exit(reply: &RunReply) -> Exit {
     match (reply.ended, reply.flow.status.as_str()) {
         (false, _) => Exit::Unfinished,
-        (true, "done") => Exit::Done,
+        (true, "done") if unrouted(reply).next().is_none() => Exit::Done,
         (true, _) => Exit::Rejected,
     }
 }
 
 fn print(global: &Global, reply: &RunReply) -> anyhow::Result<()> {
     let flow = &reply.flow;
+    for (event, why) in unrouted(reply) {
+        eprintln!("unrouted: {} ({})", render::plain(&event.topic), render::plain(why));
+    }
     let word = if reply.ended { flow.status.as_str() } else { "not finished in time" };
     if global.json {
         let results: Vec<_> = results(reply)
@@ -69,11 +79,13 @@ fn print(global: &Global, reply: &RunReply) -> anyhow::Result<()> {
             "activations": flow.activations.len(),
             "elapsed_ns": flow.activations.iter().map(|a| a.elapsed_ns).sum::<u64>(),
         });
-        println!("{shape}");
+        say!("{shape}");
         return Ok(());
     }
+    // A terminal obeys what it is shown; in a pipe the data are data.
+    let shown = |data: &str| if std::io::stdout().is_terminal() { render::lines(data) } else { data.to_owned() };
     for event in results(reply) {
-        println!("{}", event.data.as_deref().unwrap_or_default());
+        say!("{}", shown(event.data.as_deref().unwrap_or_default()));
     }
     for activation in flow.activations.iter().filter(|a| a.status != "done") {
         eprintln!("{}: {} {}", activation.agent, activation.status, render::plain(&activation.message));

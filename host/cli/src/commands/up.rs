@@ -1,51 +1,95 @@
 //! `manes up`: a host in the foreground.
 
 use crate::args::{Global, UpArgs};
-use crate::control;
+use crate::control::{self, Address};
 use crate::exit::{Exit, coded};
-use crate::{open, paths};
+use crate::{open, output, paths};
 use anyhow::Context as _;
+use manes_runtime::host::Host;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// How often the router is looked after.
 const WATCH: Duration = Duration::from_millis(250);
+/// How long callers may take to hear that the host has stopped.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How serving ended without an error.
+enum Served {
+    /// It was interrupted, or the router ended.
+    Stopped,
+    /// Nobody reads standard output.
+    Unheard(std::io::Error),
+}
 
 /// Runs until interrupted.
 pub(crate) async fn up(global: &Global, args: UpArgs) -> anyhow::Result<Exit> {
-    let host = Arc::new(open::host(global).await?);
+    // Before the host starts: it handles events at once, and a port that is taken must not cost any.
     let listener = TcpListener::bind(("127.0.0.1", args.port))
         .await
         .with_context(|| format!("port {} of 127.0.0.1 cannot be used", args.port))?;
     let address = control::address(&listener)?;
-    let file = paths::control(&paths::ledger(global))?;
-    control::publish(&file, &address)?;
-    announce(global, &host, &address).await?;
-    let server = axum::serve(listener, control::serve(host.clone(), address));
+    let host = Arc::new(open::host(global).await?);
+    let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
+    let server = axum::serve(listener, control::serve(host.clone(), address.clone()));
+    let server = server.with_graceful_shutdown(async {
+        // Sent or dropped: both mean the same.
+        let _ = stopping.await;
+    });
+    let mut server = tokio::spawn(server.into_future());
     let ended = tokio::select! {
-        served = server => served.context("the control interface failed"),
-        signal = interrupted() => signal,
-        () = failed(&host) => Ok(()),
+        served = &mut server => Err(failure(served)),
+        served = serve(global, &host, &address) => served,
     };
-    let _gone = std::fs::remove_file(&file);
+    // Only the host that holds the ledger writes this file.
+    if let Ok(file) = paths::control(&paths::ledger(global)) {
+        let _gone = std::fs::remove_file(file);
+    }
     eprintln!("stopping: attempts under way end first");
-    // Requests that wait for a flow hold the host; nobody reads their answers any more.
-    let host = owned(host).await?;
+    // From here on nobody new is heard; those who wait for a flow hear from the host that it has stopped.
+    drop(stop);
     let stopped = host.stop().await;
-    ended?;
+    if !server.is_finished() {
+        let _late = tokio::time::timeout(FAREWELL, server).await;
+    }
+    let ended = ended?;
     stopped.map_err(|error| coded(Exit::Failed, format!("the host stopped: {error}")))?;
-    Ok(Exit::Done)
+    match ended {
+        Served::Stopped => Ok(Exit::Done),
+        Served::Unheard(error) => output::give_up(&error),
+    }
 }
 
-async fn announce(global: &Global, host: &manes_runtime::host::Host, address: &control::Address) -> anyhow::Result<()> {
+/// Says where the host is, to the caller and in the control file, until it is interrupted or fails.
+async fn serve(global: &Global, host: &Host, address: &Address) -> anyhow::Result<Served> {
+    // Named after the folder, which the host has made by now.
+    control::publish(&paths::control(&paths::ledger(global))?, address)?;
+    if let Err(error) = announce(global, host, address).await? {
+        return Ok(Served::Unheard(error));
+    }
+    tokio::select! {
+        signal = interrupted() => signal.map(|()| Served::Stopped),
+        () = failed(host) => Ok(Served::Stopped),
+    }
+}
+
+/// The control interface is meant to last as long as the host.
+fn failure(served: Result<std::io::Result<()>, tokio::task::JoinError>) -> anyhow::Error {
+    let why = match served {
+        Ok(Ok(())) => "it ended".to_owned(),
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    anyhow::anyhow!("the control interface failed: {why}")
+}
+
+/// The inner error is of standard output.
+async fn announce(global: &Global, host: &Host, address: &Address) -> anyhow::Result<std::io::Result<()>> {
     let agents = host.agents().await?;
     if global.json {
-        println!(
-            "{}",
-            serde_json::json!({ "ledger": host.ledger().id(), "control": address.address, "agents": agents })
-        );
-        return Ok(());
+        let shape = serde_json::json!({ "ledger": host.ledger().id(), "control": address.address, "agents": agents });
+        return Ok(output::try_line(format_args!("{shape}")));
     }
     eprintln!("ledger   {} ({})", paths::ledger(global).display(), host.ledger().id().short());
     for agent in agents {
@@ -53,7 +97,7 @@ async fn announce(global: &Global, host: &manes_runtime::host::Host, address: &c
     }
     eprintln!("control  http://{}", address.address);
     eprintln!("ready    stop with Ctrl-C");
-    Ok(())
+    Ok(Ok(()))
 }
 
 async fn interrupted() -> anyhow::Result<()> {
@@ -65,20 +109,8 @@ async fn interrupted() -> anyhow::Result<()> {
 }
 
 /// Resolves when the router has ended by itself.
-async fn failed(host: &manes_runtime::host::Host) {
+async fn failed(host: &Host) {
     while !host.has_failed() {
         tokio::time::sleep(WATCH).await;
     }
-}
-
-/// The host, once no request holds it; requests end with their connections, soon.
-async fn owned(mut host: Arc<manes_runtime::host::Host>) -> anyhow::Result<manes_runtime::host::Host> {
-    for _ in 0..40 {
-        match Arc::try_unwrap(host) {
-            Ok(host) => return Ok(host),
-            Err(shared) => host = shared,
-        }
-        tokio::time::sleep(WATCH / 10).await;
-    }
-    anyhow::bail!("a request did not end; the ledger is left as after a crash, which the next start mends")
 }

@@ -2,9 +2,15 @@
 
 use crate::args::{Global, VerifyArgs};
 use crate::exit::{Exit, usage};
-use crate::{paths, render};
+use crate::{open, paths, render};
+use crate::output::say;
+use manes_core::checkpoint;
 use manes_core::ids::LedgerId;
-use manes_verify::{AuditOptions, audit};
+use manes_verify::limits::CHECKPOINT_BYTES_MAX;
+use manes_verify::{AuditOptions, Finding, Report, audit};
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 
 /// Looks again this often when something is wrong, while another process may be writing.
 const RETRIES: u32 = 2;
@@ -13,40 +19,36 @@ const RETRY_AFTER: std::time::Duration = std::time::Duration::from_millis(150);
 /// Audits the folder. The stored head counts as a checkpoint that is held.
 pub(crate) fn verify(global: &Global, args: &VerifyArgs) -> anyhow::Result<Exit> {
     let folder = paths::ledger(global);
-    let mut checkpoints = Vec::new();
-    for path in &args.checkpoint {
-        let text = std::fs::read_to_string(path);
-        checkpoints.push(text.map_err(|error| usage(format!("failed to read {}: {error}", path.display())))?);
+    // Whether a folder that is there holds a ledger is for the audit to say.
+    if !folder.try_exists().unwrap_or(true) {
+        return Err(open::absent(&folder));
     }
+    let mut held = args.checkpoint.iter().map(|path| read(path)).collect::<anyhow::Result<Vec<_>>>()?;
     let wanted = args.ledger_id.as_deref().map(str::parse::<LedgerId>).transpose();
     let ledger = wanted.map_err(|error| usage(format!("--ledger-id: {error}")))?;
-    let held = stored_head(global);
-    checkpoints.extend(held.clone());
-    let options = AuditOptions { folder, checkpoints, ledger };
-    let mut found = audit(&options);
-    // A running host may be in the middle of a write: what is being written is whole a moment later.
-    for _ in 0..RETRIES {
-        if found.is_ok() {
-            break;
-        }
-        std::thread::sleep(RETRY_AFTER);
-        found = audit(&options);
-    }
-    match found {
-        Ok(report) if global.json => println!("{}", report.to_json()),
+    let head = stored_head(global);
+    let kept = head.is_some();
+    held.extend(head);
+    let audited = |held: Vec<Vec<u8>>| {
+        let text = |(place, bytes)| checkpoint::text(bytes).map_err(|error| Finding::held(place + 1, error.into()));
+        let checkpoints = held.into_iter().enumerate().map(text).collect::<Result<_, _>>()?;
+        again(&AuditOptions { folder, checkpoints, ledger })
+    };
+    match audited(held) {
+        Ok(report) if global.json => say!("{}", report.to_json()),
         Ok(report) => {
             let style = render::Style::stdout();
-            let extends = match (held.is_some(), args.checkpoint.is_empty()) {
+            let extends = match (kept, args.checkpoint.is_empty()) {
                 (true, true) => "; extends the head kept here",
                 (_, false) => "; extends the checkpoints given",
                 (false, true) => "; no checkpoint was held against it",
             };
-            println!("{}{extends}", style.good("consistent"));
-            println!("{report}");
+            say!("{}{extends}", style.good("consistent"));
+            say!("{report}");
         }
         Err(finding) => {
             if global.json {
-                println!("{}", finding.to_json());
+                say!("{}", finding.to_json());
             }
             eprintln!("not verified: {finding}");
             return Ok(Exit::Unverified);
@@ -55,13 +57,35 @@ pub(crate) fn verify(global: &Global, args: &VerifyArgs) -> anyhow::Result<Exit>
     Ok(Exit::Done)
 }
 
+/// Audits, and again where it might be a matter of time.
+fn again(options: &AuditOptions) -> Result<Report, Finding> {
+    let mut found = audit(options);
+    // A running host may be in the middle of a write: what is being written is whole a moment later.
+    for _ in 0..RETRIES {
+        if found.is_ok() {
+            break;
+        }
+        std::thread::sleep(RETRY_AFTER);
+        found = audit(options);
+    }
+    found
+}
+
+/// Reads a checkpoint's file, and of one that is too large a byte more than is allowed: enough to see that it is.
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(CHECKPOINT_BYTES_MAX + 1).read_to_end(&mut bytes));
+    read.map_err(|error| usage(format!("failed to read {}: {error}", path.display())))?;
+    Ok(bytes)
+}
+
 /// The head that this machine keeps outside the folder, if it wrote this ledger.
-fn stored_head(global: &Global) -> Option<String> {
+fn stored_head(global: &Global) -> Option<Vec<u8>> {
     let home = paths::home().ok()?;
     let heads = home.join("heads");
     let folder = paths::ledger(global);
     // The ledger's own note says its id; a note that lies only fails to find a head, and the audit finds the lie.
     let note = std::fs::read_to_string(folder.join("checkpoint")).ok()?;
-    let (ledger, _) = manes_core::checkpoint::parse(&note).ok()?;
-    std::fs::read_to_string(heads.join(ledger.to_string())).ok()
+    let (ledger, _) = checkpoint::parse(&note).ok()?;
+    std::fs::read(heads.join(ledger.to_string())).ok()
 }

@@ -37,6 +37,7 @@ impl Session for Local {
 /// Does what is asked on `host`: the same for our own and for a running one.
 pub(crate) async fn perform(host: &Host, request: Request) -> anyhow::Result<Reply> {
     match request {
+        Request::Ping => Ok(Reply::Pong),
         Request::Run(request) => run(host, request).await.map(Reply::Run),
         Request::Load(request) => load(host, request).await.map(Reply::Load),
     }
@@ -56,8 +57,13 @@ async fn run(host: &Host, request: RunRequest) -> anyhow::Result<RunReply> {
         Ok(ended) => ended.map(|()| true)?,
         Err(_) => false,
     };
-    let record = query::gather_from(host.ledger(), submitted.flow, submitted.index)?;
-    Ok(RunReply { new: submitted.new, ended, flow: query::view(submitted.flow, &record) })
+    let results = host.manifest().results.clone();
+    let mut record = query::gather_from(host.ledger(), submitted.flow, submitted.index, results)?;
+    // Calls can be megabytes, and whoever waits for results does not look at them.
+    record.attempts.iter_mut().for_each(|attempt| attempt.calls.clear());
+    let mut flow = query::view(submitted.flow, &record);
+    flow.events.iter_mut().filter(|event| !event.result).for_each(|event| event.data = None);
+    Ok(RunReply { new: submitted.new, ended, flow })
 }
 
 async fn takers(host: &Host, topic: &str) -> anyhow::Result<Vec<String>> {

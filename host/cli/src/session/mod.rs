@@ -36,7 +36,7 @@ pub(crate) struct RunReply {
     pub(crate) new: bool,
     /// False if it was not finished in time.
     pub(crate) ended: bool,
-    /// The flow as it stands.
+    /// The flow as it stands, without its calls and without data that is no result.
     pub(crate) flow: FlowView,
 }
 
@@ -61,6 +61,8 @@ pub(crate) struct LoadReply {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
 pub(crate) enum Request {
+    /// Say that you are there.
+    Ping,
     /// Submit an event and wait.
     Run(RunRequest),
     /// Load a capability.
@@ -71,6 +73,8 @@ pub(crate) enum Request {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "did", rename_all = "kebab-case")]
 pub(crate) enum Reply {
+    /// Here.
+    Pong,
     /// The flow.
     Run(RunReply),
     /// The agents that started.

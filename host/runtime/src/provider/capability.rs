@@ -3,7 +3,7 @@
 
 use super::base::Surroundings;
 use super::instanced::{Failure, Instanced};
-use super::{Capabilities, Mirror, Providers};
+use super::{At, Capabilities, Mirror, Providers};
 use crate::component::Loaded;
 use crate::guest;
 use crate::journal::Journal;
@@ -76,14 +76,14 @@ impl Live {
     pub(super) async fn call(
         &mut self,
         function: &FunctionId,
-        call: u64,
+        at: At,
         args: Vec<Value>,
     ) -> Result<Option<Value>, Failure> {
         if let Scope::Capability { parent, .. } = &mut self.0.data_mut().waist.scope {
-            *parent = call;
+            *parent = at.served;
         }
         // A capability may call another one: the future's size must not grow with the chain.
-        Box::pin(self.0.call(function, call, args)).await.map_err(|failure| self.blamed(failure))
+        Box::pin(self.0.call(function, at.call, args)).await.map_err(|failure| self.blamed(failure))
     }
 
     /// What stops a capability is its own fault, not its caller's; a ledger that fails is nobody's.

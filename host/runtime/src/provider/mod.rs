@@ -31,6 +31,15 @@ pub const WASI: &str = "wasi";
 /// Granted capabilities by the compatible name of the interface they implement.
 pub type Capabilities = BTreeMap<String, Arc<Capability>>;
 
+/// Where a call stands.
+#[derive(Debug, Clone, Copy)]
+pub struct At {
+    /// Its number in its own scope: it numbers the handles that come back.
+    pub call: u64,
+    /// The agent's call that it serves: itself, unless a capability makes it.
+    pub served: u64,
+}
+
 /// One guest's providers.
 #[derive(Debug)]
 pub struct Providers {
@@ -126,19 +135,20 @@ impl Providers {
         &mut self,
         provider: &str,
         function: &FunctionId,
-        call: u64,
+        at: At,
         args: Vec<Value>,
     ) -> Result<Option<Value>, Failure> {
+        let call = at.call;
         match provider {
             BASE => self.base.call(function, call, &args).map_err(Failure::Ended),
             WASI => {
                 if self.wasi.is_none() {
-                    self.wasi = Some(self.mirror.instantiate(&self.grants).await?);
+                    self.wasi = Some(self.mirror.instantiate(&self.grants, self.journal.seams()).await?);
                 }
                 let wasi = self.wasi.as_mut().ok_or_else(|| Failure::Trap("no WASI instance".into()))?;
                 wasi.call(function, call, args).await
             }
-            name => self.call_capability(name, function, call, args).await,
+            name => self.call_capability(name, function, at, args).await,
         }
     }
 
@@ -146,16 +156,16 @@ impl Providers {
         &mut self,
         name: &str,
         function: &FunctionId,
-        call: u64,
+        at: At,
         args: Vec<Value>,
     ) -> Result<Option<Value>, Failure> {
         if !self.live.contains_key(name) {
             let capability = self.named(name).cloned();
             let capability = capability.ok_or_else(|| Failure::Ended(Ended::Guest(format!("no capability {name}"))))?;
-            let live = capability.instantiate(&self.mirror, &self.journal, call).await?;
+            let live = capability.instantiate(&self.mirror, &self.journal, at.served).await?;
             self.live.insert(name.to_owned(), live);
         }
         let live = self.live.get_mut(name).ok_or_else(|| Failure::Trap("no instance".into()))?;
-        live.call(function, call, args).await
+        live.call(function, at, args).await
     }
 }

@@ -8,15 +8,17 @@ use super::dial::Dialler;
 use super::instanced::{Failure, Instanced};
 use crate::component::Interface;
 use crate::engine::Wasm;
+use crate::seams::{Clock, Seams};
 use crate::waist::Ended;
 use manes_core::limits::{HOSTCALL_FUEL, HTTP_FIELDS_BYTES_MAX, RANDOM_BYTES_MAX};
 use manes_core::policy::{DirectoryAccess, Grants};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use thiserror::Error;
 use wasmtime::Store;
 use wasmtime::component::{Component, InstancePre, Linker, ResourceTable};
-use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{FsPerms, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// The mirror, as the build made it.
@@ -44,6 +46,27 @@ impl WasiView for Wasi {
 impl WasiHttpView for Wasi {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.dialler }
+    }
+}
+
+/// The host's clocks as WASI wants them: timers and readings must count from the same moment.
+struct Clocks(Arc<dyn Clock>);
+
+impl HostMonotonicClock for Clocks {
+    fn resolution(&self) -> u64 {
+        1
+    }
+    fn now(&self) -> u64 {
+        self.0.monotonic_ns()
+    }
+}
+
+impl HostWallClock for Clocks {
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(1)
+    }
+    fn now(&self) -> Duration {
+        Duration::from_nanos(self.0.now_ns())
     }
 }
 
@@ -92,21 +115,27 @@ impl Mirror {
     ///
     /// # Errors
     /// A granted directory that cannot be opened, or what wasmtime says.
-    pub async fn instantiate(&self, grants: &Arc<Grants>) -> Result<Instanced<Wasi>, Failure> {
+    pub async fn instantiate(&self, grants: &Arc<Grants>, seams: &Seams) -> Result<Instanced<Wasi>, Failure> {
         let made = self.made.get_or_init(|| Self::make(&self.wasm));
-        let made = made.as_ref().map_err(|error| Failure::Trap(error.to_string()))?;
-        let mut store = Store::new(self.wasm.engine(), Wasi::new(grants)?);
+        let made = made.as_ref().map_err(|error| fault(error.to_string()))?;
+        let mut store = Store::new(self.wasm.engine(), Wasi::new(grants, seams)?);
         // The mirror itself only copies; what it is asked to copy is bounded by the call's limits.
         store.set_fuel(u64::MAX)?;
         store.set_hostcall_fuel(HOSTCALL_FUEL);
-        let instance = made.pre.instantiate_async(&mut store).await?;
+        let instance = made.pre.instantiate_async(&mut store).await.map_err(|error| fault(format!("{error:#}")))?;
         Ok(Instanced::new(super::WASI, store, instance, made.exports.clone()))
     }
 }
 
+/// The host could not provide WASI: not the guest's fault.
+fn fault(message: String) -> Failure {
+    Failure::Ended(Ended::Provider { provider: super::WASI.into(), message })
+}
+
 impl Wasi {
-    fn new(grants: &Arc<Grants>) -> Result<Self, Failure> {
+    fn new(grants: &Arc<Grants>, seams: &Seams) -> Result<Self, Failure> {
         let mut builder = WasiCtxBuilder::new();
+        builder.monotonic_clock(Clocks(seams.clock.clone())).wall_clock(Clocks(seams.clock.clone()));
         builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).max_random_size(RANDOM_BYTES_MAX);
         for grant in &grants.directories {
             let permissions = match grant.access() {

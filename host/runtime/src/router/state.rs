@@ -7,7 +7,7 @@ use manes_core::limits::HOPS_MAX;
 use manes_core::record::Kind;
 use manes_core::topic::{Pattern, Topic};
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 /// An agent, as far as routing goes.
 #[derive(Debug, Clone)]
@@ -51,6 +51,8 @@ pub enum Action {
     },
     /// Not before its time.
     Delay {
+        /// The agent that takes it.
+        agent: String,
         /// Position of the event.
         index: u64,
         /// The time, nanoseconds since 1970.
@@ -83,7 +85,7 @@ pub struct State {
     /// Position of the next entry.
     pub next: u64,
     /// Events that nobody took and whose record has not come back from the ledger yet.
-    unrouted: HashMap<EventKey, (Unrouted, String)>,
+    unrouted: HashSet<EventKey>,
     /// While the past is read: activations not yet ended, with the event's position and whether they began.
     past: Option<HashMap<ActivationId, Past>>,
 }
@@ -109,7 +111,7 @@ impl State {
     /// A state that has read nothing.
     #[must_use]
     pub fn new(ledger: LedgerId, results: Vec<Pattern>) -> Self {
-        let (agents, flows, unrouted) = (BTreeMap::new(), HashMap::new(), HashMap::new());
+        let (agents, flows, unrouted) = (BTreeMap::new(), HashMap::new(), HashSet::new());
         Self { ledger, results, agents, flows, next: 0, unrouted, past: Some(HashMap::new()) }
     }
 
@@ -123,8 +125,10 @@ impl State {
             Kind::Outcome => self.outcome(entry),
             Kind::End => self.ended(entry),
             Kind::Unrouted => {
-                entry.envelope.event.map(|key| self.unrouted.remove(&key));
-                self.settle(entry.envelope.flow);
+                // What was unrouted before this start was never counted.
+                if entry.envelope.event.is_some_and(|key| self.unrouted.remove(&key)) {
+                    self.settle(entry.envelope.flow);
+                }
             }
             Kind::Genesis | Kind::Key | Kind::Intent | Kind::Conflict | Kind::Unknown(_) => {}
         }
@@ -186,7 +190,10 @@ impl State {
             return Vec::new();
         }
         match envelope.not_before_ns {
-            Some(until_ns) => vec![Action::Delay { index: entry.index, until_ns }],
+            Some(until_ns) => {
+                let delay = |agent| Action::Delay { agent, index: entry.index, until_ns };
+                takers.into_iter().map(delay).collect()
+            }
             None => {
                 self.enqueue(entry.index, &takers);
                 Vec::new()
@@ -196,12 +203,13 @@ impl State {
 
     /// The event counts as work of its flow until its record is in the ledger.
     fn nobody(&mut self, flow: FlowId, key: EventKey, event: Unrouted, rule: String) -> Vec<Action> {
-        *self.flows.entry(flow).or_default() += 1;
-        self.unrouted.insert(key, (event.clone(), rule.clone()));
-        match self.past {
-            Some(_) => Vec::new(),
-            None => vec![Action::Unrouted { event: Box::new(event), rule }],
+        // Whether an event of an earlier start was an answer, only the manifest of that start knew: it is left alone.
+        if self.past.is_some() {
+            return Vec::new();
         }
+        *self.flows.entry(flow).or_default() += 1;
+        self.unrouted.insert(key);
+        vec![Action::Unrouted { event: Box::new(event), rule }]
     }
 
     /// Names of the agents that take `topic`.
@@ -249,20 +257,17 @@ impl State {
         }
     }
 
-    /// The past has been read: what had not begun is queued or delayed, what nobody took is to be recorded, and what
-    /// had begun is returned, to be closed.
+    /// The past has been read: what had not begun is queued or delayed, and what had begun is returned, to be closed.
     pub fn begin(&mut self) -> (Vec<Past>, Vec<Action>) {
         let past = self.past.take().unwrap_or_default();
         let (mut begun, mut waiting): (Vec<Past>, Vec<Past>) =
             past.into_values().partition(|work| work.start.is_some());
         begun.sort_by_key(|work| work.index);
         waiting.sort_by_key(|work| work.index);
-        let unrouted = self.unrouted.values().cloned();
-        let mut actions: Vec<Action> =
-            unrouted.map(|(event, rule)| Action::Unrouted { event: Box::new(event), rule }).collect();
+        let mut actions = Vec::new();
         for work in waiting {
             match work.not_before_ns {
-                Some(until_ns) => actions.push(Action::Delay { index: work.index, until_ns }),
+                Some(until_ns) => actions.push(Action::Delay { agent: work.agent, index: work.index, until_ns }),
                 None => self.enqueue(work.index, std::slice::from_ref(&work.agent)),
             }
         }

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 /// Entries read at a time.
 const READ_WINDOW: usize = 1024;
 /// Attempts under way on this host: each holds an instance for the agent and one for each provider.
-const ATTEMPTS_MAX: u32 = 32;
+const ATTEMPTS_AT_ONCE: u32 = 32;
 /// Commands that may wait.
 const COMMANDS: usize = 256;
 
@@ -40,6 +40,8 @@ pub enum Command {
     Agents(oneshot::Sender<Vec<AgentView>>),
     /// How many events are queued.
     Queued(oneshot::Sender<u64>),
+    /// Everything is deployed: attempts may start.
+    Begin,
     /// Ends after the attempts under way.
     Stop,
 }
@@ -69,10 +71,23 @@ struct Router {
     state: State,
     prepared: HashMap<Digest, Arc<Deployment>>,
     waiters: Vec<(FlowId, u64, oneshot::Sender<()>)>,
-    delayed: BinaryHeap<Reverse<(u64, u64)>>,
-    done: mpsc::UnboundedSender<(String, Result<EndStatus, String>)>,
+    delayed: BinaryHeap<Reverse<(u64, u64, String)>>,
+    notes: mpsc::UnboundedSender<Note>,
     running: u32,
+    /// Nothing is dispatched before everything is deployed.
+    begun: bool,
     stopping: bool,
+    /// Which agent is asked first; moves on, so that no name is always last.
+    turn: usize,
+}
+
+/// What the router's own tasks tell it. Bounded by what it started: one for each attempt and each append.
+#[derive(Debug)]
+enum Note {
+    /// An attempt of this agent is over.
+    Ended(String, Result<EndStatus, String>),
+    /// An append failed.
+    Failed(LedgerError),
 }
 
 /// Reads the past, closes what the last host left open, and starts routing.
@@ -82,21 +97,22 @@ struct Router {
 pub async fn start(context: Context, results: Vec<Pattern>) -> Result<Handle, RouterError> {
     let durable = context.ledger.durable();
     let state = State::new(context.ledger.id(), results);
-    // Bounded by ATTEMPTS_MAX: each attempt under way sends exactly one message.
-    let (done, finished) = mpsc::unbounded_channel();
+    let (notes, noted) = mpsc::unbounded_channel();
     let mut router = Router {
         context,
         state,
         prepared: HashMap::new(),
         waiters: Vec::new(),
         delayed: BinaryHeap::new(),
-        done,
+        notes,
         running: 0,
+        begun: false,
         stopping: false,
+        turn: 0,
     };
     router.read_past().await?;
     let (commands, inbox) = mpsc::channel(COMMANDS);
-    let task = tokio::spawn(router.run(durable, inbox, finished));
+    let task = tokio::spawn(router.run(durable, inbox, noted));
     Ok(Handle { commands, task })
 }
 
@@ -116,12 +132,14 @@ impl Router {
     }
 
     fn act(&mut self, actions: Vec<Action>) {
+        let mut unrouted = Vec::new();
         for action in actions {
             match action {
-                Action::Unrouted { event, rule } => self.record_unrouted(&event, &rule),
-                Action::Delay { index, until_ns } => self.delayed.push(Reverse((until_ns, index))),
+                Action::Unrouted { event, rule } => unrouted.push(self.unrouted(&event, &rule)),
+                Action::Delay { agent, index, until_ns } => self.delayed.push(Reverse((until_ns, index, agent))),
             }
         }
+        self.record(unrouted);
     }
 
     fn read(&mut self) -> Result<Vec<Action>, RouterError> {
@@ -141,7 +159,7 @@ impl Router {
         mut self,
         mut durable: watch::Receiver<u64>,
         mut inbox: mpsc::Receiver<Command>,
-        mut finished: mpsc::UnboundedReceiver<(String, Result<EndStatus, String>)>,
+        mut noted: mpsc::UnboundedReceiver<Note>,
     ) -> Result<(), RouterError> {
         loop {
             self.advance()?;
@@ -155,7 +173,7 @@ impl Router {
                         return Err(LedgerError::Closed.into());
                     }
                 }
-                command = inbox.recv() => match command {
+                command = inbox.recv(), if !self.stopping => match command {
                     // Whoever asks has seen what is durable by now; the answer must not be older than that.
                     Some(command) => {
                         self.advance()?;
@@ -163,14 +181,21 @@ impl Router {
                     }
                     None => self.stopping = true,
                 },
-                Some((agent, result)) = finished.recv() => {
-                    self.running -= 1;
-                    if let Some(agent) = self.state.agents.get_mut(&agent) {
-                        agent.running -= 1;
-                    }
-                    result.map_err(RouterError::Commit)?;
-                }
+                Some(note) = noted.recv() => self.noted(note)?,
                 () = tokio::time::sleep(timer) => {}
+            }
+        }
+    }
+
+    fn noted(&mut self, note: Note) -> Result<(), RouterError> {
+        match note {
+            Note::Failed(error) => Err(error.into()),
+            Note::Ended(agent, result) => {
+                self.running -= 1;
+                if let Some(agent) = self.state.agents.get_mut(&agent) {
+                    agent.running -= 1;
+                }
+                result.map(|_| ()).map_err(RouterError::Commit)
             }
         }
     }
@@ -179,12 +204,15 @@ impl Router {
     fn advance(&mut self) -> Result<(), RouterError> {
         let actions = self.read()?;
         self.act(actions);
-        self.wake()?;
+        self.wake();
         self.dispatch()?;
         self.state.take_ended();
         let (flows, next) = (&self.state.flows, self.state.next);
         let ended = |flow: &FlowId, after: u64| next > after && !flows.contains_key(flow);
         for (flow, after, reply) in std::mem::take(&mut self.waiters) {
+            if reply.is_closed() {
+                continue;
+            }
             if ended(&flow, after) {
                 // Whoever asked may have gone; that is their business.
                 let _ = reply.send(());
@@ -198,35 +226,32 @@ impl Router {
     fn until_next(&self) -> Duration {
         let now = self.context.seams.clock.now_ns();
         match self.delayed.peek() {
-            Some(Reverse((until, _))) => Duration::from_nanos(until.saturating_sub(now)).min(Duration::from_secs(60)),
+            Some(Reverse((until, ..))) => Duration::from_nanos(until.saturating_sub(now)).min(Duration::from_secs(60)),
             None => Duration::from_secs(60),
         }
     }
 
     /// Queues delayed events whose time has come.
-    fn wake(&mut self) -> Result<(), RouterError> {
+    fn wake(&mut self) {
         let now = self.context.seams.clock.now_ns();
-        while let Some(Reverse((until, index))) = self.delayed.peek().copied() {
-            if until > now {
-                break;
-            }
-            self.delayed.pop();
-            if let Some(entry) = self.context.ledger.read(index, 1)?.first() {
-                let names = self.state.takers(entry.envelope.topic.as_deref().unwrap_or_default());
-                self.state.enqueue(index, &names);
+        while self.delayed.peek().is_some_and(|Reverse((until, ..))| *until <= now) {
+            if let Some(Reverse((_, index, agent))) = self.delayed.pop() {
+                self.state.enqueue(index, &[agent]);
             }
         }
-        Ok(())
     }
 
     fn dispatch(&mut self) -> Result<(), RouterError> {
-        if self.stopping {
+        if self.stopping || !self.begun {
             return Ok(());
         }
         let mut start = Vec::new();
-        for (name, agent) in &mut self.state.agents {
+        let names: Vec<String> = self.state.agents.keys().cloned().collect();
+        self.turn = (self.turn + 1) % names.len().max(1);
+        for name in names.iter().cycle().skip(self.turn).take(names.len()) {
+            let Some(agent) = self.state.agents.get_mut(name) else { continue };
             let Some(deployment) = agent.deployment.and_then(|leaf| self.prepared.get(&leaf)) else { continue };
-            while agent.running < agent.concurrency && self.running < ATTEMPTS_MAX {
+            while agent.running < agent.concurrency && self.running < ATTEMPTS_AT_ONCE {
                 let Some(index) = agent.queue.pop_front() else { break };
                 agent.running += 1;
                 self.running += 1;
@@ -235,14 +260,17 @@ impl Router {
         }
         for (name, deployment, index) in start {
             let entry = self.context.ledger.read(index, 1)?.into_iter().next();
-            let (context, done) = (self.context.clone(), self.done.clone());
-            tokio::spawn(async move {
-                let result = match entry {
+            let (context, notes) = (self.context.clone(), self.notes.clone());
+            let attempt = tokio::spawn(async move {
+                match entry {
                     Some(entry) => activation::execute(&context, &deployment, &entry).await,
                     None => Err(format!("the event at {index} is gone")),
-                };
+                }
+            });
+            tokio::spawn(async move {
+                let result = attempt.await.unwrap_or_else(|panic| Err(format!("an attempt panicked: {panic}")));
                 // The router is gone only when the host is.
-                let _ = done.send((name, result));
+                let _ = notes.send(Note::Ended(name, result));
             });
         }
         Ok(())
@@ -258,11 +286,16 @@ impl Router {
                 let queued: usize = self.state.agents.values().map(|agent| agent.queue.len()).sum();
                 let _ = reply.send(queued as u64);
             }
-            Command::Stop => self.stopping = true,
+            Command::Begin => self.begun = true,
+            Command::Stop => {
+                self.stopping = true;
+                // Whoever waits for a flow learns that the host has stopped.
+                self.waiters.clear();
+            }
         }
     }
 
-    fn record_unrouted(&self, event: &Unrouted, rule: &str) {
+    fn unrouted(&self, event: &Unrouted, rule: &str) -> Record {
         let envelope = Envelope {
             cause: Some(event.leaf),
             flow: event.flow,
@@ -272,9 +305,21 @@ impl Router {
             ..Envelope::new(Kind::Unrouted, self.context.seams.clock.now_ns())
         };
         tracing::warn!(topic = event.topic, "an event is unrouted: {rule}");
-        let append = self.context.ledger.append(vec![Record::new(envelope, None, true)]);
-        // Submitted by the call; the entry comes back through `read` when it is durable.
-        drop(append);
+        Record::new(envelope, None, true)
+    }
+
+    /// Appends without waiting: the entries come back through `read` when they are durable.
+    fn record(&self, records: Vec<Record>) {
+        if records.is_empty() {
+            return;
+        }
+        let (ledger, notes) = (self.context.ledger.clone(), self.notes.clone());
+        tokio::spawn(async move {
+            if let Err(error) = ledger.append(records).await {
+                // The router is gone only when the host is.
+                let _ = notes.send(Note::Failed(error));
+            }
+        });
     }
 }
 

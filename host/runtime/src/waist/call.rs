@@ -3,7 +3,7 @@
 use super::{Ended, Handles};
 use crate::component::Function;
 use crate::journal::{CallEnd, CallRecord, Journal};
-use crate::provider::{Failure, Providers};
+use crate::provider::{At, Failure, Providers};
 use manes_core::cbor::Reader;
 use manes_core::cursor::{Recorded, RecordedCall, encode_args};
 use manes_core::function::FunctionId;
@@ -93,9 +93,6 @@ impl Waist {
             None => self.live(function, call, &seen, &decision, args.clone()).await?,
         };
         self.lens.learn(&function.id, &args, outcome.as_ref());
-        for arg in args.iter().filter(|_| function.id.name.starts_with("[resource-drop]")) {
-            arg.handles(&mut |handle| self.lens.dropped(handle));
-        }
         Ok(outcome)
     }
 
@@ -175,7 +172,8 @@ impl Waist {
             true => Some(self.journal.intent(&call).await?),
             false => None,
         };
-        let result = self.providers.call(&call.provider, &function.id, self.number, args).await;
+        let at = At { call: self.number, served: call.parent.unwrap_or(self.number) };
+        let result = self.providers.call(&call.provider, &function.id, at, args).await;
         let result = result.map_err(|failure| blame(failure, &call.provider)).and_then(|outcome| {
             let bytes = outcome.as_ref().map_or(0, |value| value.to_bytes().len());
             self.check_size("outcome", bytes).map(|()| outcome)
@@ -242,7 +240,7 @@ fn decode(shape: &Shape, bytes: &[u8]) -> Result<Value, Ended> {
         .map_err(|error| Ended::Guest(format!("the recorded outcome is not of the imported type: {error}")))
 }
 
-/// Writes get an intent, and so do reads that leave the machine; what stays inside does not need one.
+/// Writes get an intent. What an HTTP request reads is covered by its `handle`, which is a write.
 const fn needs_intent(seen: &Seen) -> bool {
     matches!(seen.effect, Effect::Write)
 }

@@ -76,7 +76,7 @@ async fn a_capability_that_traps_when_it_is_asked_for_its_claims_is_kept_out() -
         (core instance $i (instantiate $m))
         (type $effect (enum "local" "read" "write"))
         (func $effects (result (list (tuple string $effect)))
-            (canon lift (core func $i "effects") (memory $i "memory")))
+            (canon lift (core func $i "effects") (memory (core memory $i "memory"))))
         (func $f (result u32) (canon lift (core func $i "f")))
         (component $wrap
             (type $inner (enum "local" "read" "write"))

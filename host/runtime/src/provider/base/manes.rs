@@ -9,19 +9,21 @@ impl Base {
     pub(super) fn log(&mut self, args: &[Value]) -> Option<Value> {
         let [level, message, fields] = args else { return None };
         let (level, message) = (level.as_str().unwrap_or("info"), message.as_str().unwrap_or_default());
-        let message = self.streams.budget(message)?;
         let fields = match fields {
             Value::List(items) if !items.is_empty() => format!(" {}", manes_core::diff::show(fields)),
             _ => String::new(),
         };
+        // Fields are shown cut, and what is shown is charged.
+        let line = format!("{message}{fields}");
+        let line = self.streams.budget(&line)?.to_owned();
         // Guest text is shown escaped: a log line must not steer a terminal.
-        let (agent, text) = (&self.surroundings.name, message.escape_debug());
+        let (agent, text) = (&self.surroundings.name, line.escape_debug());
         match level {
-            "error" => tracing::error!(target: "guest", %agent, "{text}{fields}"),
-            "warn" => tracing::warn!(target: "guest", %agent, "{text}{fields}"),
-            "info" => tracing::info!(target: "guest", %agent, "{text}{fields}"),
-            "debug" => tracing::debug!(target: "guest", %agent, "{text}{fields}"),
-            _ => tracing::trace!(target: "guest", %agent, "{text}{fields}"),
+            "error" => tracing::error!(target: "guest", %agent, "{text}"),
+            "warn" => tracing::warn!(target: "guest", %agent, "{text}"),
+            "info" => tracing::info!(target: "guest", %agent, "{text}"),
+            "debug" => tracing::debug!(target: "guest", %agent, "{text}"),
+            _ => tracing::trace!(target: "guest", %agent, "{text}"),
         }
         None
     }

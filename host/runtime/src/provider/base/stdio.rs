@@ -1,6 +1,7 @@
 //! Standard streams: input is closed, output goes into the log line by line, its end is kept.
 
 use super::{Answer, Base, Kind, Surroundings, unknown};
+use crate::waist::Ended;
 use manes_core::function::FunctionId;
 use manes_core::limits::STDERR_TAIL_BYTES;
 use manes_core::value::Value;
@@ -9,6 +10,9 @@ use std::collections::VecDeque;
 /// What `check-write` promises: the page size that WASI's own streams use.
 const WRITE_BYTES_MAX: u64 = 64 * 1024;
 
+/// What a line costs of the log's budget beside its text.
+const LINE_OVERHEAD_BYTES: usize = 32;
+
 /// The output of one guest.
 #[derive(Debug)]
 pub(super) struct Streams {
@@ -16,13 +20,14 @@ pub(super) struct Streams {
     stderr: VecDeque<u8>,
     /// Log text that may still be passed on.
     budget: usize,
+    kib: usize,
     partial: Vec<u8>,
 }
 
 impl Streams {
     pub(super) fn new(surroundings: &Surroundings) -> Self {
         let (name, budget) = (surroundings.name.clone(), surroundings.log_bytes_max);
-        Self { name, stderr: VecDeque::new(), budget, partial: Vec::new() }
+        Self { name, stderr: VecDeque::new(), budget, kib: budget >> 10, partial: Vec::new() }
     }
 
     pub(super) fn stderr_tail(&self) -> String {
@@ -35,13 +40,16 @@ impl Streams {
         if self.budget == 0 {
             return None;
         }
+        // A line costs something even when it is empty.
+        self.budget = self.budget.saturating_sub(LINE_OVERHEAD_BYTES);
         if let Some(left) = self.budget.checked_sub(text.len()) {
             self.budget = left;
             return Some(text);
         }
         let cut = (0..=self.budget).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
         self.budget = 0;
-        tracing::warn!(target: "guest", agent = %self.name, "log text over its limit was cut; raise it with: limits = {{ log_kib = … }}");
+        let more = self.kib * 2;
+        tracing::warn!(target: "guest", agent = %self.name, "log text over its limit was cut; raise it with: limits = {{ log_kib = {more} }}");
         text.get(..cut)
     }
 
@@ -51,14 +59,12 @@ impl Streams {
             let over = self.stderr.len().saturating_sub(STDERR_TAIL_BYTES);
             self.stderr.drain(..over);
         }
-        self.partial.extend_from_slice(bytes);
-        while let Some(end) = self.partial.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.partial.drain(..=end).collect();
-            self.line(&line);
-        }
-        if self.partial.len() > STDERR_TAIL_BYTES {
-            let line = std::mem::take(&mut self.partial);
-            self.line(&line);
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.partial.extend_from_slice(piece);
+            if piece.ends_with(b"\n") || self.partial.len() > STDERR_TAIL_BYTES {
+                let line = std::mem::take(&mut self.partial);
+                self.line(&line);
+            }
         }
     }
 
@@ -85,6 +91,10 @@ impl Base {
                 "write" | "blocking-write-and-flush",
                 [_, Value::Bytes(bytes)],
             ) => {
+                // As WASI does: who writes more than `check-write` allowed breaks the contract.
+                if bytes.len() as u64 > WRITE_BYTES_MAX {
+                    return Err(Ended::Guest(format!("a write of more than the {WRITE_BYTES_MAX} bytes allowed")));
+                }
                 self.streams.write(kind, bytes);
                 Value::ok(None)
             }

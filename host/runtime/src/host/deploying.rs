@@ -1,0 +1,277 @@
+//! Bringing agents and capabilities into force: everything is checked before anything is recorded.
+
+use super::registry::{Registry, Section, body, provide, values};
+use super::{Host, HostError};
+use crate::component::{LoadError, Loaded};
+use crate::deploy::{self, Deployment, DeploymentBody, IN_FORCE, REMOVED, WAITING};
+use crate::engine::Wasm;
+use crate::manifest::{AgentSection, CapabilitySection};
+use crate::provider::Capability;
+use crate::router::Command;
+use manes_core::ids::Digest;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+impl Host {
+    pub(super) async fn deploy_all(&self) -> Result<(), HostError> {
+        let mut registry = self.registry.lock().await;
+        let mut left: Vec<(&String, &CapabilitySection)> =
+            self.manifest.capability.iter().filter(|(_, section)| section.load).collect();
+        // A capability that uses another one comes after it; where they form a ring, each waits for a reload.
+        while !left.is_empty() {
+            let mut next = 0;
+            for (place, (name, section)) in left.iter().enumerate() {
+                if self.is_ready(&mut registry, name, section)? {
+                    next = place;
+                    break;
+                }
+            }
+            let (name, section) = left.remove(next);
+            self.put_capability(&mut registry, name, section, None).await?;
+        }
+        self.remove_absent(&mut registry).await?;
+        self.refresh_agents(&mut registry).await
+    }
+
+    /// True if everything that a capability was granted from others is there.
+    fn is_ready(&self, registry: &mut Registry, name: &str, section: &CapabilitySection) -> Result<bool, HostError> {
+        let path = self.manifest.resolve(&section.component);
+        let loaded = self.component(registry, name, &path, deploy::load_capability)?;
+        let grants = self.manifest.capability_grants(section);
+        let provided = provide(name, &loaded, &grants, &registry.capabilities)?;
+        let wanted = loaded.foreign_imports().filter(|import| grants.grants_interface(&import.id())).count();
+        Ok(provided.len() == wanted)
+    }
+
+    /// Names in force that the manifest does not have any more, or has in another role, are taken out.
+    async fn remove_absent(&self, registry: &mut Registry) -> Result<(), HostError> {
+        let in_force = registry.recorded.values().filter(|(status, ..)| *status != REMOVED);
+        let bodies: Vec<DeploymentBody> = in_force.filter_map(|(_, body, _)| DeploymentBody::decode(body)).collect();
+        for body in bodies {
+            let kept = match body.role.as_str() {
+                "agent" => self.manifest.agent.contains_key(&body.name),
+                _ => registry.capabilities.contains_key(&body.name),
+            };
+            if !kept {
+                self.append_deployment(registry, &body, REMOVED).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads a capability into the running host: the one that the manifest declares under `name`, from its own file or
+    /// from `path`. Agents that waited for it start.
+    ///
+    /// # Errors
+    /// A name that the manifest does not have, a component that cannot be used, or one that its users do not fit.
+    /// Nothing has changed then.
+    pub async fn load_capability(&self, name: &str, path: Option<&Path>) -> Result<Vec<String>, HostError> {
+        let section = self.manifest.capability.get(name).ok_or_else(|| HostError::Unknown {
+            name: name.to_owned(),
+            known: self.manifest.capability.keys().cloned().collect::<Vec<_>>().join(", "),
+        })?;
+        let mut registry = self.registry.lock().await;
+        let waiting = |registry: &Registry| -> Vec<String> {
+            let waits = |(_, (status, ..)): &(&String, &(u64, Vec<u8>, Digest))| *status == WAITING;
+            registry.recorded.iter().filter(waits).map(|(name, _)| name.clone()).collect()
+        };
+        let before = waiting(&registry);
+        self.put_capability(&mut registry, name, section, path).await?;
+        self.refresh_users(&mut registry, name).await?;
+        self.refresh_agents(&mut registry).await?;
+        let after = waiting(&registry);
+        Ok(before.into_iter().filter(|agent| !after.contains(agent)).collect())
+    }
+
+    /// Capabilities that use what `name` exports get the one that is there now.
+    async fn refresh_users(&self, registry: &mut Registry, name: &str) -> Result<(), HostError> {
+        let users: Vec<Arc<Capability>> = registry.capabilities.values().filter(|c| c.name != name).cloned().collect();
+        for user in users {
+            let provided = provide(&user.name, &user.loaded, &user.grants, &registry.capabilities)?;
+            let same = |(id, c): (&String, &Arc<Capability>)| {
+                user.capabilities.get(id).is_some_and(|known| known.deployment == c.deployment)
+            };
+            let changed = provided.len() != user.capabilities.len() || !provided.iter().all(same);
+            if let Some(section) = self.manifest.capability.get(&user.name).filter(|_| changed) {
+                self.put_loaded(registry, &user.name, section, user.loaded.clone()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn put_capability(
+        &self,
+        registry: &mut Registry,
+        name: &str,
+        section: &CapabilitySection,
+        path: Option<&Path>,
+    ) -> Result<(), HostError> {
+        let path = path.map_or_else(|| self.manifest.resolve(&section.component), Path::to_path_buf);
+        let loaded = self.component(registry, name, &path, deploy::load_capability)?;
+        self.put_loaded(registry, name, section, loaded).await
+    }
+
+    async fn put_loaded(
+        &self,
+        registry: &mut Registry,
+        name: &str,
+        section: &CapabilitySection,
+        loaded: Arc<Loaded>,
+    ) -> Result<(), HostError> {
+        let grants = self.manifest.capability_grants(section);
+        let capabilities = provide(name, &loaded, &grants, &registry.capabilities)?;
+        let section_of = Section::of_capability(section);
+        let results = &self.manifest.results;
+        let body = body("capability", name, &loaded, &grants, &capabilities, &self.wasm, section_of, results);
+        let claims = crate::claims::ask(&loaded, &self.context, name)
+            .await
+            .map_err(|message| HostError::Claims { name: name.to_owned(), message })?;
+        let (leaf, record) = self.deployment_record(registry, &body, IN_FORCE);
+        let capability = Capability {
+            name: name.to_owned(),
+            loaded,
+            claims,
+            env: values(&grants.env),
+            grants: Arc::new(grants),
+            limits: section.limits.clone(),
+            config: section.config.clone(),
+            capabilities,
+            deployment: leaf,
+        };
+        let mut candidate = registry.capabilities.clone();
+        candidate.insert(name.to_owned(), Arc::new(capability));
+        self.check_agents(registry, &candidate)?;
+        self.append_record(registry, &body, IN_FORCE, leaf, record).await?;
+        registry.capabilities = candidate;
+        Ok(())
+    }
+
+    /// Every agent must fit the capabilities that are about to be in force.
+    fn check_agents(
+        &self,
+        registry: &mut Registry,
+        capabilities: &BTreeMap<String, Arc<Capability>>,
+    ) -> Result<(), HostError> {
+        for (name, section) in &self.manifest.agent {
+            let loaded = self.agent_component(registry, name, section)?;
+            provide(name, &loaded, &self.manifest.agent_grants(section), capabilities)?;
+        }
+        Ok(())
+    }
+
+    /// Brings every agent of the manifest into force with the capabilities that are there now.
+    async fn refresh_agents(&self, registry: &mut Registry) -> Result<(), HostError> {
+        // All are compiled and checked before the first is recorded.
+        let capabilities = registry.capabilities.clone();
+        self.check_agents(registry, &capabilities)?;
+        for (name, section) in &self.manifest.agent {
+            self.put_agent(registry, name, section).await?;
+        }
+        Ok(())
+    }
+
+    fn agent_component(
+        &self,
+        registry: &mut Registry,
+        name: &str,
+        section: &AgentSection,
+    ) -> Result<Arc<Loaded>, HostError> {
+        if let Some(loaded) = registry.agents.get(name) {
+            return Ok(loaded.clone());
+        }
+        let loaded = self.component(registry, name, &self.manifest.resolve(&section.component), deploy::load_agent)?;
+        registry.agents.insert(name.to_owned(), loaded.clone());
+        Ok(loaded)
+    }
+
+    async fn put_agent(&self, registry: &mut Registry, name: &str, section: &AgentSection) -> Result<(), HostError> {
+        let loaded = self.agent_component(registry, name, section)?;
+        let grants = self.manifest.agent_grants(section);
+        let capabilities = provide(name, &loaded, &grants, &registry.capabilities)?;
+        let section_of = Section::of_agent(section);
+        let results = &self.manifest.results;
+        let body = body("agent", name, &loaded, &grants, &capabilities, &self.wasm, section_of, results);
+        let absent = loaded
+            .foreign_imports()
+            .any(|import| grants.grants_interface(&import.id()) && !capabilities.contains_key(&import.id()));
+        let status = if absent { WAITING } else { IN_FORCE };
+        let (leaf, record) = self.deployment_record(registry, &body, status);
+        let deployment = Deployment {
+            name: name.to_owned(),
+            loaded,
+            subscribe: section.subscribe.clone(),
+            env: values(&grants.env),
+            grants: Arc::new(grants),
+            limits: section.limits.clone(),
+            config: section.config.clone(),
+            capabilities,
+            concurrency: section.concurrency,
+            leaf,
+        };
+        // The code must be there before the router reads the record that names it.
+        self.send(Command::Prepare(Arc::new(deployment))).await?;
+        self.append_record(registry, &body, status, leaf, record).await
+    }
+
+    /// The record of a deployment and its leaf hash; no record where the ledger says exactly this already.
+    fn deployment_record(
+        &self,
+        registry: &Registry,
+        body: &DeploymentBody,
+        status: u64,
+    ) -> (Digest, Option<manes_core::record::Record>) {
+        match registry.known(body, status) {
+            Some(leaf) => (leaf, None),
+            None => {
+                let record = body.record(status, self.context.seams.clock.now_ns(), self.context.seams.salt());
+                (record.leaf(), Some(record))
+            }
+        }
+    }
+
+    async fn append_record(
+        &self,
+        registry: &mut Registry,
+        body: &DeploymentBody,
+        status: u64,
+        leaf: Digest,
+        record: Option<manes_core::record::Record>,
+    ) -> Result<(), HostError> {
+        if let Some(record) = record {
+            self.context.ledger.append(vec![record]).await?;
+            registry.recorded.insert(body.name.clone(), (status, body.encode(), leaf));
+        }
+        Ok(())
+    }
+
+    async fn append_deployment(
+        &self,
+        registry: &mut Registry,
+        body: &DeploymentBody,
+        status: u64,
+    ) -> Result<(), HostError> {
+        let (leaf, record) = self.deployment_record(registry, body, status);
+        self.append_record(registry, body, status, leaf, record).await
+    }
+
+    /// Reads and compiles a component, once for each content, and keeps its bytes with the ledger.
+    fn component(
+        &self,
+        registry: &mut Registry,
+        name: &str,
+        path: &Path,
+        load: fn(&Wasm, &[u8]) -> Result<Arc<Loaded>, LoadError>,
+    ) -> Result<Arc<Loaded>, HostError> {
+        let bytes = std::fs::read(path).map_err(|source| HostError::Read { path: path.to_owned(), source })?;
+        let digest = Digest::of(&bytes);
+        if let Some(loaded) = registry.compiled.get(&digest) {
+            return Ok(loaded.clone());
+        }
+        let failed = |source| HostError::Load { name: name.to_owned(), path: path.to_owned(), source };
+        let loaded = load(&self.wasm, &bytes).map_err(failed)?;
+        self.context.ledger.put_artifact(&bytes)?;
+        registry.compiled.insert(digest, loaded.clone());
+        Ok(loaded)
+    }
+}

@@ -1,0 +1,7 @@
+//! The host: a ledger, an engine, what is deployed, and the router that brings them together.
+
+mod deploying;
+mod registry;
+mod run;
+
+pub use run::{Host, HostError, Submission, Submitted};

@@ -1,0 +1,145 @@
+//! What is deployed and submitted, as the ledger says and as this host holds it.
+
+use super::HostError;
+use crate::component::Loaded;
+use crate::deploy::{self, DeploymentBody, IN_FORCE};
+use crate::engine::Wasm;
+use crate::ledger::Ledger;
+use crate::manifest::{AgentSection, CapabilitySection};
+use crate::provider::{Capabilities, Capability};
+use manes_core::ids::{Digest, EventKey};
+use manes_core::policy::Grants;
+use manes_core::record::Kind;
+use manes_core::topic::Pattern;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+#[derive(Debug, Default)]
+pub(super) struct Registry {
+    pub(super) capabilities: BTreeMap<String, Arc<Capability>>,
+    /// Last recorded body and leaf of each name.
+    pub(super) recorded: BTreeMap<String, (u64, Vec<u8>, Digest)>,
+    pub(super) compiled: HashMap<Digest, Arc<Loaded>>,
+    /// Components of the agents in force: a load of something else does not read their files again.
+    pub(super) agents: BTreeMap<String, Arc<Loaded>>,
+    /// External events by key.
+    pub(super) submitted: HashMap<EventKey, u64>,
+}
+
+impl Registry {
+    /// What the ledger says is deployed and submitted.
+    pub(super) fn read(ledger: &dyn Ledger) -> Result<Self, HostError> {
+        let mut registry = Self::default();
+        let mut next = 0;
+        loop {
+            let entries = ledger.read(next, 1024)?;
+            let Some(last) = entries.last() else { return Ok(registry) };
+            next = last.index + 1;
+            for entry in entries {
+                let envelope = &entry.envelope;
+                match (envelope.kind(), &envelope.agent, envelope.event) {
+                    (Kind::Deployment, Some(name), _) => {
+                        let body = entry.body.map(|body| body.to_vec()).unwrap_or_default();
+                        let status = envelope.status.unwrap_or(IN_FORCE);
+                        registry.recorded.insert(name.clone(), (status, body, entry.leaf));
+                    }
+                    (Kind::Event, _, Some(key)) if envelope.cause.is_none() => {
+                        registry.submitted.insert(key, entry.index);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// The leaf hash of the last record under this name, if it says exactly this.
+    pub(super) fn known(&self, body: &DeploymentBody, status: u64) -> Option<Digest> {
+        let (last, bytes, leaf) = self.recorded.get(&body.name)?;
+        (*last == status && *bytes == body.encode()).then_some(*leaf)
+    }
+}
+
+/// The parts of a manifest's section that a deployment's body repeats.
+pub(super) struct Section {
+    subscribe: Vec<Pattern>,
+    limits: manes_core::limits::Limits,
+    config: BTreeMap<String, String>,
+    concurrency: u32,
+}
+
+impl Section {
+    pub(super) fn of_agent(section: &AgentSection) -> Self {
+        Self {
+            subscribe: section.subscribe.clone(),
+            limits: section.limits.clone(),
+            config: section.config.clone(),
+            concurrency: section.concurrency,
+        }
+    }
+
+    pub(super) fn of_capability(section: &CapabilitySection) -> Self {
+        let (limits, config) = (section.limits.clone(), section.config.clone());
+        Self { subscribe: Vec::new(), limits, config, concurrency: 1 }
+    }
+}
+
+pub(super) fn body(
+    role: &str,
+    name: &str,
+    loaded: &Loaded,
+    grants: &Grants,
+    capabilities: &Capabilities,
+    wasm: &Wasm,
+    section: Section,
+    results: &[Pattern],
+) -> DeploymentBody {
+    let contracts = deploy::contracts(loaded, capabilities);
+    DeploymentBody {
+        role: role.to_owned(),
+        name: name.to_owned(),
+        component: loaded.digest,
+        imports: contracts.imports,
+        exports: contracts.exports,
+        subscribe: section.subscribe,
+        grants: grants.clone(),
+        limits: section.limits,
+        config: section.config,
+        concurrency: section.concurrency,
+        results: results.to_vec(),
+        providers: contracts.providers,
+        provider_components: contracts.provider_components,
+        engine: wasm.fingerprint(),
+    }
+}
+
+/// Who implements what this component imports and was granted.
+///
+/// # Errors
+/// An interface that two capabilities implement: which one is meant must not depend on their names.
+pub(super) fn provide(
+    name: &str,
+    loaded: &Loaded,
+    grants: &Grants,
+    capabilities: &BTreeMap<String, Arc<Capability>>,
+) -> Result<Capabilities, HostError> {
+    let mut provided = Capabilities::new();
+    for import in loaded.foreign_imports().filter(|import| grants.grants_interface(&import.id())) {
+        let id = import.id();
+        let mut exporters = capabilities.values().filter(|c| c.name != name && c.loaded.exports.contains_key(&id));
+        let Some(provider) = exporters.next() else { continue };
+        if let Some(other) = exporters.next() {
+            let (one, other) = (provider.name.clone(), other.name.clone());
+            return Err(HostError::Ambiguous { interface: id, one, other });
+        }
+        if let Some(what) = deploy::mismatch(loaded, &id, provider) {
+            return Err(HostError::Mismatch { agent: name.to_owned(), what });
+        }
+        provided.insert(id, provider.clone());
+    }
+    Ok(provided)
+}
+
+/// The values of the granted variables that are set.
+pub(super) fn values(names: &[String]) -> Vec<(String, String)> {
+    names.iter().filter_map(|name| std::env::var(name).ok().map(|value| (name.clone(), value))).collect()
+}

@@ -1,0 +1,293 @@
+//! The running host: start, submit, wait, stop.
+
+use super::registry::Registry;
+use crate::activation::Context;
+use crate::component::LoadError;
+use crate::engine::{EngineError, Wasm};
+use crate::event::{Content, Event};
+use crate::ledger::{Ledger, LedgerError};
+use crate::manifest::Manifest;
+use crate::provider::Mirror;
+use crate::router::{self, AgentView, Command, RouterError};
+use crate::seams::Seams;
+use manes_core::ids::{EventKey, FlowId};
+use manes_core::limits::EVENT_BYTES_MAX;
+use manes_core::record::{Envelope, Kind, Record};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use thiserror::Error;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// Events that may be queued before more from outside are refused.
+const QUEUED_MAX: u64 = 100_000;
+
+/// What a host cannot do.
+#[derive(Debug, Error)]
+#[expect(missing_docs, reason = "each message says what its case means")]
+pub enum HostError {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Router(#[from] RouterError),
+    #[error("failed to read {path}: {source}")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{name} ({path}): {source}")]
+    Load { name: String, path: PathBuf, source: LoadError },
+    #[error(
+        "{one} and {other} both export {interface}, and somebody was granted it: which one is meant? leave one out of the manifest"
+    )]
+    Ambiguous { interface: String, one: String, other: String },
+    #[error("{agent} does not fit its capability: {what}")]
+    Mismatch { agent: String, what: String },
+    #[error("there is no capability or agent {name} in the manifest; it has: {known}")]
+    Unknown { name: String, known: String },
+    #[error("capability {name} failed to say what its functions do: {message}")]
+    Claims { name: String, message: String },
+    #[error("the topic {topic:?} cannot be published on: {why}")]
+    Topic { topic: String, why: String },
+    #[error("an event of {bytes} bytes; at most {EVENT_BYTES_MAX}")]
+    EventSize { bytes: usize },
+    #[error("the event {id} was submitted before with other content; the conflict is recorded")]
+    Conflict { id: String },
+    #[error("{queued} events are queued; try again when fewer are")]
+    Busy { queued: u64 },
+    #[error("the host has stopped")]
+    Stopped,
+}
+
+/// Where a submitted event went.
+#[derive(Debug, Clone, Copy)]
+pub struct Submitted {
+    /// The event.
+    pub key: EventKey,
+    /// Its flow.
+    pub flow: FlowId,
+    /// Its place in the ledger.
+    pub index: u64,
+    /// False if the same event had been submitted before.
+    pub new: bool,
+}
+
+/// An event from outside.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// Who submits: `client/NAME`.
+    pub submitter: String,
+    /// CloudEvents id; equal ids of one submitter are one event.
+    pub id: String,
+    /// The topic.
+    pub topic: String,
+    /// What it carries.
+    pub content: Content,
+}
+
+/// A running host.
+#[derive(Debug)]
+pub struct Host {
+    pub(super) wasm: Wasm,
+    pub(super) context: Context,
+    pub(super) manifest: Manifest,
+    pub(super) registry: Arc<Mutex<Registry>>,
+    commands: mpsc::Sender<Command>,
+    router: Mutex<Option<JoinHandle<Result<(), RouterError>>>>,
+    /// Set when the router has ended, for whatever reason.
+    ended: Arc<AtomicBool>,
+}
+
+impl Host {
+    /// Starts a host on `ledger` with what `manifest` declares.
+    ///
+    /// # Errors
+    /// Whatever keeps it from starting; nothing is left running.
+    pub async fn start(
+        ledger: Arc<dyn Ledger>,
+        wasm: Wasm,
+        seams: Seams,
+        manifest: Manifest,
+    ) -> Result<Self, HostError> {
+        let mirror = Mirror::new(&wasm);
+        let context = Context { ledger, seams, mirror };
+        let registry = Registry::read(&*context.ledger)?;
+        let router::Handle { commands, task } = router::start(context.clone(), manifest.results.clone()).await?;
+        let ended = Arc::new(AtomicBool::new(false));
+        let router = watched(task, ended.clone());
+        let mirror = context.mirror.clone();
+        let host = Self {
+            wasm,
+            context,
+            manifest,
+            registry: Arc::new(Mutex::new(registry)),
+            commands,
+            router: Mutex::new(Some(router)),
+            ended,
+        };
+        if host.needs_mirror() {
+            tokio::task::spawn_blocking(move || mirror.warm());
+        }
+        match host.deploy_all().await {
+            Ok(()) => host.send(Command::Begin).await.map(|()| host),
+            Err(error) => {
+                // Nothing was dispatched yet; what closing says is not why it failed.
+                let _ = host.stop().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The ledger.
+    #[must_use]
+    pub fn ledger(&self) -> &Arc<dyn Ledger> {
+        &self.context.ledger
+    }
+
+    /// The manifest.
+    #[must_use]
+    pub const fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// True if something in the manifest was granted what only WASI behind the mirror provides.
+    fn needs_mirror(&self) -> bool {
+        let agents = self.manifest.agent.values().any(|agent| !agent.http.is_empty() || !agent.directories.is_empty());
+        agents || self.manifest.capability.values().any(|c| !c.http.is_empty() || !c.directories.is_empty())
+    }
+
+    /// Submits an event. Returns when it is durable.
+    ///
+    /// # Errors
+    /// A topic that nobody takes, too large an event, a conflict, a full queue.
+    pub async fn submit(&self, submission: Submission) -> Result<Submitted, HostError> {
+        self.check(&submission).await?;
+        let ledger = &self.context.ledger;
+        let Submission { submitter, id, topic, content } = submission;
+        let key = EventKey::external(&ledger.id(), &submitter, &submitter, &id);
+        let event = Event {
+            key,
+            flow: key.flow(),
+            topic,
+            source: submitter,
+            cause: None,
+            hops: 0,
+            time_ns: self.context.seams.clock.now_ns(),
+            not_before_ns: None,
+            content,
+        };
+        // In a task of its own: a client that goes away between append and bookkeeping must not leave a gap.
+        let (context, registry) = (self.context.clone(), self.registry.clone());
+        let work = tokio::spawn(async move { record_submission(&context, &registry, event, id).await });
+        work.await.unwrap_or(Err(HostError::Stopped))
+    }
+
+    async fn check(&self, submission: &Submission) -> Result<(), HostError> {
+        let topic = &submission.topic;
+        let parsed: Result<manes_core::topic::Topic, _> = topic.parse();
+        if let Err(error) = parsed {
+            return Err(HostError::Topic { topic: topic.clone(), why: error.to_string() });
+        }
+        let bytes = submission.content.data.len();
+        if bytes > EVENT_BYTES_MAX {
+            return Err(HostError::EventSize { bytes });
+        }
+        let (reply, queued) = oneshot::channel();
+        self.send(Command::Queued(reply)).await?;
+        match queued.await {
+            Ok(queued) if queued < QUEUED_MAX => Ok(()),
+            Ok(queued) => Err(HostError::Busy { queued }),
+            Err(_) => Err(HostError::Stopped),
+        }
+    }
+
+    /// Waits until nothing of the flow is queued, running or delayed.
+    ///
+    /// # Errors
+    /// [`HostError::Stopped`].
+    pub async fn flow_ended(&self, submitted: &Submitted) -> Result<(), HostError> {
+        let (reply, ended) = oneshot::channel();
+        self.send(Command::AwaitFlow { flow: submitted.flow, after: submitted.index, reply }).await?;
+        ended.await.map_err(|_| HostError::Stopped)
+    }
+
+    /// The agents.
+    ///
+    /// # Errors
+    /// [`HostError::Stopped`].
+    pub async fn agents(&self) -> Result<Vec<AgentView>, HostError> {
+        let (reply, agents) = oneshot::channel();
+        self.send(Command::Agents(reply)).await?;
+        agents.await.map_err(|_| HostError::Stopped)
+    }
+
+    pub(super) async fn send(&self, command: Command) -> Result<(), HostError> {
+        self.commands.send(command).await.map_err(|_| HostError::Stopped)
+    }
+
+    /// True once the router has ended by itself: the host must stop.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// Lets the attempts under way end, then closes the ledger.
+    ///
+    /// # Errors
+    /// What the router or the ledger ended with.
+    pub async fn stop(&self) -> Result<(), HostError> {
+        // If it is gone already, its result says why.
+        let _ = self.commands.send(Command::Stop).await;
+        let Some(router) = self.router.lock().await.take() else { return Ok(()) };
+        let routed = router.await.unwrap_or_else(|panic| Err(RouterError::Commit(panic.to_string())));
+        let closed = self.context.ledger.close().await;
+        routed?;
+        Ok(closed?)
+    }
+}
+
+/// The router, with a flag that says when it has ended.
+fn watched(task: JoinHandle<Result<(), RouterError>>, ended: Arc<AtomicBool>) -> JoinHandle<Result<(), RouterError>> {
+    tokio::spawn(async move {
+        let result = task.await.unwrap_or_else(|panic| Err(RouterError::Commit(panic.to_string())));
+        ended.store(true, Ordering::Relaxed);
+        result
+    })
+}
+
+/// Appends the event, unless it was submitted before.
+async fn record_submission(
+    context: &Context,
+    registry: &Mutex<Registry>,
+    event: Event,
+    id: String,
+) -> Result<Submitted, HostError> {
+    let mut registry = registry.lock().await;
+    if let Some(index) = registry.submitted.get(&event.key).copied() {
+        return again(context, &event, &id, index).await;
+    }
+    let appended = context.ledger.append(vec![event.record(context.seams.salt(), None)]).await?;
+    registry.submitted.insert(event.key, appended.first);
+    Ok(Submitted { key: event.key, flow: event.flow, index: appended.first, new: true })
+}
+
+/// The key was submitted before: the same event again is no event, another one under its key is a conflict.
+async fn again(context: &Context, event: &Event, id: &str, index: u64) -> Result<Submitted, HostError> {
+    let ledger = &context.ledger;
+    let entries = ledger.read(index, 1)?;
+    let first = entries.first().and_then(|e| Some((e, Event::from_record(&e.envelope, e.body.as_deref()?)?)));
+    let Some((entry, before)) = first else { return Err(HostError::Conflict { id: id.to_owned() }) };
+    if before.same_content(event) {
+        return Ok(Submitted { key: event.key, flow: event.flow, index, new: false });
+    }
+    let envelope = Envelope {
+        cause: Some(entry.leaf),
+        flow: Some(event.flow),
+        event: Some(event.key),
+        topic: Some(event.topic.clone()),
+        principal: Some(event.source.clone()),
+        ..Envelope::new(Kind::Conflict, context.seams.clock.now_ns())
+    };
+    ledger.append(vec![Record::new(envelope, Some((context.seams.salt(), event.body())), true)]).await?;
+    Err(HostError::Conflict { id: id.to_owned() })
+}
