@@ -149,12 +149,6 @@ impl Cursor {
         self.matched
     }
 
-    /// True once every recorded call that must come has come.
-    #[must_use]
-    pub fn is_done(&self) -> bool {
-        self.strict.is_empty()
-    }
-
     /// Answers a call from the record.
     ///
     /// # Errors

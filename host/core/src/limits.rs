@@ -7,8 +7,6 @@ use serde::{Deserialize, Serialize};
 pub const FUEL_PER_SECOND: u64 = 3_500_000_000;
 /// Events between a root event and its last descendant: two agents that answer each other stop here.
 pub const HOPS_MAX: u64 = 64;
-/// A topic's length in bytes: fits a NATS subject with room for a prefix.
-pub const TOPIC_BYTES_MAX: usize = 256;
 /// Bodies above this lie in blobs of their own, so that a block stays small enough to be sent in one message.
 pub const INLINE_BODY_BYTES_MAX: usize = 64 * 1024;
 /// A capability's own calls keep bodies up to this size; an agent's replay never needs them.
@@ -28,10 +26,6 @@ pub const HOSTCALL_FUEL: usize = 192 * 1024 * 1024;
 pub const FUEL_YIELD_INTERVAL: u64 = FUEL_PER_SECOND / 100;
 /// Tables' elements of one instance: 20,000 is far above what toolchains emit.
 pub const TABLE_ELEMENTS_MAX: usize = 100_000;
-/// Attempts of an activation that end in `retry`, a fault or an interruption.
-pub const ATTEMPTS_MAX: u64 = 5;
-/// Attempts that end in a trap: a second look, not more.
-pub const TRAPS_MAX: u64 = 2;
 /// Longest delay of a draft: 30 days.
 pub const DELAY_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
 

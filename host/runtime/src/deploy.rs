@@ -144,33 +144,35 @@ pub struct Contracts {
 /// Why it cannot be used.
 pub fn load_agent(wasm: &Wasm, bytes: &[u8]) -> Result<Arc<Loaded>, LoadError> {
     let loaded = Loaded::new(wasm, bytes)?;
+    check_agent(&loaded)?;
+    Ok(loaded)
+}
+
+/// Checks that a component is an agent's.
+pub(crate) fn check_agent(loaded: &Loaded) -> Result<(), LoadError> {
     if loaded.export(HANDLER).is_none() {
         let help = "an agent exports it; with the Rust SDK, end the crate with `manes_sdk::agent!(Type);`";
         return Err(LoadError::Missing { missing: format!("{HANDLER}.0"), help });
     }
-    Ok(loaded)
+    Ok(())
 }
 
-/// Compiles a capability's component and checks that it is one.
-///
-/// # Errors
-/// Why it cannot be used.
-pub fn load_capability(wasm: &Wasm, bytes: &[u8]) -> Result<Arc<Loaded>, LoadError> {
-    let loaded = Loaded::new(wasm, bytes)?;
+/// Checks that a component is a capability's.
+pub(crate) fn check_capability(loaded: &Loaded) -> Result<(), LoadError> {
     let offered = loaded.exports.values().filter(|i| is_offered(&i.name)).count();
     if offered == 0 {
         let help = "a capability exports the interfaces that agents import, e.g. `export my:tools/table`";
         return Err(LoadError::Missing { missing: "any interface of its own".into(), help });
     }
     for interface in loaded.exports.values().filter(|i| is_offered(&i.name)) {
-        if let Some((_, foreign)) = interface.resources.iter().find(|(_, name)| !defined(&loaded, name)) {
+        if let Some((_, foreign)) = interface.resources.iter().find(|(_, name)| !defined(loaded, name)) {
             let reason = format!(
                 "it exports the resource {foreign} that it does not define; return bytes, text or a resource of its own"
             );
             return Err(LoadError::Unsupported { item: interface.name.clone(), reason });
         }
     }
-    Ok(loaded)
+    Ok(())
 }
 
 fn defined(loaded: &Loaded, resource: &str) -> bool {

@@ -2,8 +2,8 @@
 
 use crate::args::{FlowArgs, Global};
 use crate::exit::Exit;
-use crate::{open, render};
 use crate::output::say;
+use crate::{open, render};
 use manes_runtime::query;
 
 /// Prints the flow.

@@ -2,8 +2,8 @@
 
 use crate::args::{FlowsArgs, Global};
 use crate::exit::Exit;
-use crate::{open, render};
 use crate::output::say;
+use crate::{open, render};
 use manes_runtime::query;
 
 /// Lists them, oldest first.

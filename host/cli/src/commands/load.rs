@@ -2,9 +2,9 @@
 
 use crate::args::{Global, LoadArgs};
 use crate::exit::{Exit, usage};
+use crate::output::say;
 use crate::paths;
 use crate::session::{Either, LoadRequest, Reply, Request};
-use crate::output::say;
 
 /// Loads it and says which agents it set going.
 pub(crate) async fn load(global: &Global, args: LoadArgs) -> anyhow::Result<Exit> {

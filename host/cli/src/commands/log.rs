@@ -2,8 +2,8 @@
 
 use crate::args::{Global, LogArgs};
 use crate::exit::{Exit, usage};
-use crate::{open, render};
 use crate::output::say;
+use crate::{open, render};
 use manes_core::cbor::Item;
 use manes_core::ids::{ActivationId, FlowId};
 use manes_core::record::{EndStatus, Envelope, Kind};

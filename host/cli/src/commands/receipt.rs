@@ -30,7 +30,7 @@ pub(crate) fn receipt(global: &Global, args: &ReceiptArgs) -> anyhow::Result<Exi
     Ok(Exit::Done)
 }
 
-/// The blocks one after another, so that memory holds one; where reading fails they end, and `failed` says why.
+/// The blocks one after another, so that memory does not hold all; where reading fails they end, and `failed` says why.
 fn blocks(reader: &Reader, failed: &mut Option<LedgerError>) -> impl Iterator<Item = Block> {
     let mut next = 0;
     std::iter::from_fn(move || match reader.block_of(next) {

@@ -2,8 +2,8 @@
 
 use crate::args::{Global, ReplayArgs};
 use crate::exit::{Exit, usage};
-use crate::{open, render};
 use crate::output::say;
+use crate::{open, render};
 use manes_runtime::query::{self, AttemptRecord, Named};
 use manes_runtime::replay::{Fuel, Replayer, Verdict};
 use manes_runtime::seams::Seams;

@@ -2,9 +2,9 @@
 
 use crate::args::{Global, RunArgs};
 use crate::exit::{Exit, usage};
+use crate::output::say;
 use crate::render;
 use crate::session::{Either, Reply, Request, RunReply, RunRequest};
-use crate::output::say;
 use manes_runtime::query::EventView;
 use std::io::{IsTerminal as _, Read as _};
 

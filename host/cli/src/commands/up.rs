@@ -53,9 +53,9 @@ pub(crate) async fn up(global: &Global, args: UpArgs) -> anyhow::Result<Exit> {
     if !server.is_finished() {
         let _late = tokio::time::timeout(FAREWELL, server).await;
     }
-    let ended = ended?;
+    // A host that failed says why here; what else failed then is only a consequence.
     stopped.map_err(|error| coded(Exit::Failed, format!("the host stopped: {error}")))?;
-    match ended {
+    match ended? {
         Served::Stopped => Ok(Exit::Done),
         Served::Unheard(error) => output::give_up(&error),
     }

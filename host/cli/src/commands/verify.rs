@@ -2,8 +2,8 @@
 
 use crate::args::{Global, VerifyArgs};
 use crate::exit::{Exit, usage};
-use crate::{open, paths, render};
 use crate::output::say;
+use crate::{open, paths, render};
 use manes_core::checkpoint;
 use manes_core::ids::LedgerId;
 use manes_verify::limits::CHECKPOINT_BYTES_MAX;

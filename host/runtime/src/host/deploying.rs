@@ -4,7 +4,6 @@ use super::registry::{Registry, Section, body, provide, values};
 use super::{Host, HostError};
 use crate::component::{LoadError, Loaded};
 use crate::deploy::{self, Deployment, DeploymentBody, IN_FORCE, REMOVED, WAITING};
-use crate::engine::Wasm;
 use crate::manifest::{AgentSection, CapabilitySection};
 use crate::provider::Capability;
 use crate::router::Command;
@@ -37,7 +36,7 @@ impl Host {
     /// True if everything that a capability was granted from others is there.
     fn is_ready(&self, registry: &mut Registry, name: &str, section: &CapabilitySection) -> Result<bool, HostError> {
         let path = self.manifest.resolve(&section.component);
-        let loaded = self.component(registry, name, &path, deploy::load_capability)?;
+        let loaded = self.component(registry, name, &path, deploy::check_capability)?;
         let grants = self.manifest.capability_grants(section);
         let provided = provide(name, &loaded, &grants, &registry.capabilities)?;
         let wanted = loaded.foreign_imports().filter(|import| grants.grants_interface(&import.id())).count();
@@ -108,7 +107,7 @@ impl Host {
         path: Option<&Path>,
     ) -> Result<(), HostError> {
         let path = path.map_or_else(|| self.manifest.resolve(&section.component), Path::to_path_buf);
-        let loaded = self.component(registry, name, &path, deploy::load_capability)?;
+        let loaded = self.component(registry, name, &path, deploy::check_capability)?;
         self.put_loaded(registry, name, section, loaded).await
     }
 
@@ -180,7 +179,7 @@ impl Host {
         if let Some(loaded) = registry.agents.get(name) {
             return Ok(loaded.clone());
         }
-        let loaded = self.component(registry, name, &self.manifest.resolve(&section.component), deploy::load_agent)?;
+        let loaded = self.component(registry, name, &self.manifest.resolve(&section.component), deploy::check_agent)?;
         registry.agents.insert(name.to_owned(), loaded.clone());
         Ok(loaded)
     }
@@ -261,15 +260,18 @@ impl Host {
         registry: &mut Registry,
         name: &str,
         path: &Path,
-        load: fn(&Wasm, &[u8]) -> Result<Arc<Loaded>, LoadError>,
+        check: fn(&Loaded) -> Result<(), LoadError>,
     ) -> Result<Arc<Loaded>, HostError> {
         let bytes = std::fs::read(path).map_err(|source| HostError::Read { path: path.to_owned(), source })?;
         let digest = Digest::of(&bytes);
+        let failed = |source| HostError::Load { name: name.to_owned(), path: path.to_owned(), source };
         if let Some(loaded) = registry.compiled.get(&digest) {
+            // What was compiled as an agent need not be a capability, nor the reverse.
+            check(loaded).map_err(failed)?;
             return Ok(loaded.clone());
         }
-        let failed = |source| HostError::Load { name: name.to_owned(), path: path.to_owned(), source };
-        let loaded = load(&self.wasm, &bytes).map_err(failed)?;
+        let loaded = Loaded::new(&self.wasm, &bytes).map_err(failed)?;
+        check(&loaded).map_err(failed)?;
         self.context.ledger.put_artifact(&bytes)?;
         registry.compiled.insert(digest, loaded.clone());
         Ok(loaded)

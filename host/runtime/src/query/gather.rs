@@ -1,5 +1,6 @@
 //! Collects the records of one flow.
 
+use crate::deploy::DeploymentBody;
 use crate::ledger::{Entry, LedgerError};
 use crate::records::Records;
 use manes_core::cbor::{CborError, Reader};
@@ -8,6 +9,7 @@ use manes_core::function::FunctionId;
 use manes_core::ids::{ActivationId, Digest, FlowId};
 use manes_core::lens::Effect;
 use manes_core::record::{CallStatus, EndStatus, Kind};
+use manes_core::topic::{Pattern, Topic};
 use std::collections::{BTreeMap, HashMap};
 use thiserror::Error;
 
@@ -37,6 +39,8 @@ pub struct FlowRecord {
     pub attempts: Vec<AttemptRecord>,
     /// Unrouted and conflict records.
     pub notes: Vec<Entry>,
+    /// Topics whose events are answers, as all deployments that were seen say.
+    pub results: Vec<Pattern>,
 }
 
 /// Why an attempt cannot be replayed from what is here.
@@ -110,15 +114,21 @@ fn push(found: &mut Vec<Named>, named: Named) {
 /// # Errors
 /// The ledger cannot be read.
 pub fn gather(records: &impl Records, flow: FlowId) -> Result<FlowRecord, LedgerError> {
-    gather_from(records, flow, 0)
+    gather_from(records, flow, 0, Vec::new())
 }
 
-/// Gathers a flow whose root event lies at `from` or later. Deployments before that are left out.
+/// Gathers a flow whose root event lies at `from` or later. Deployments before that are left out: what they say of
+/// `results` comes from the caller.
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub fn gather_from(records: &impl Records, flow: FlowId, from: u64) -> Result<FlowRecord, LedgerError> {
-    collect(records, from, |entry| entry.envelope.flow == Some(flow))
+pub fn gather_from(
+    records: &impl Records,
+    flow: FlowId,
+    from: u64,
+    results: Vec<Pattern>,
+) -> Result<FlowRecord, LedgerError> {
+    collect(records, from, results, |entry| entry.envelope.flow == Some(flow))
 }
 
 /// Gathers the attempts of one activation, with the events they handled and emitted.
@@ -139,13 +149,36 @@ pub fn gather_activation(records: &impl Records, id: ActivationId) -> Result<Flo
     Ok(record)
 }
 
-fn collect(records: &impl Records, from: u64, wanted: impl Fn(&Entry) -> bool) -> Result<FlowRecord, LedgerError> {
-    let mut flow = FlowRecord::default();
+/// Adds what a deployment record says of answers.
+pub(super) fn learn(results: &mut Vec<Pattern>, deployment: &Entry) {
+    let body = deployment.body.as_deref().and_then(DeploymentBody::decode);
+    for pattern in body.map(|body| body.results).unwrap_or_default() {
+        if !results.contains(&pattern) {
+            results.push(pattern);
+        }
+    }
+}
+
+/// True if an event on `topic` is an answer: nobody has to take it.
+pub(super) fn is_result(results: &[Pattern], topic: &str) -> bool {
+    topic.parse::<Topic>().is_ok_and(|topic| results.iter().any(|pattern| pattern.matches(&topic)))
+}
+
+fn collect(
+    records: &impl Records,
+    from: u64,
+    results: Vec<Pattern>,
+    wanted: impl Fn(&Entry) -> bool,
+) -> Result<FlowRecord, LedgerError> {
+    let mut flow = FlowRecord { results, ..FlowRecord::default() };
     let mut deployments: HashMap<Digest, Entry> = HashMap::new();
     let mut running: HashMap<ActivationId, usize> = HashMap::new();
     records.each_from(from, |entry| {
         match entry.envelope.kind() {
-            Kind::Deployment => drop(deployments.insert(entry.leaf, entry)),
+            Kind::Deployment => {
+                learn(&mut flow.results, &entry);
+                deployments.insert(entry.leaf, entry);
+            }
             Kind::Event if wanted(&entry) => flow.events.push(entry),
             Kind::Start if wanted(&entry) => {
                 entry.envelope.activation.map(|id| running.insert(id, flow.attempts.len()));

@@ -1,15 +1,16 @@
 //! Flows as people and programs see them: one stable shape, serialised as it is for `--json`.
 
-use super::gather::{AttemptRecord, Body, FlowRecord};
+use super::gather::{AttemptRecord, Body, FlowRecord, is_result, learn};
 use crate::event::{Data, Event};
 use crate::ledger::{Entry, LedgerError};
 use crate::records::Records;
 use manes_core::cbor::Item;
-use manes_core::ids::{ActivationId, FlowId};
+use manes_core::ids::{ActivationId, Digest, FlowId};
 use manes_core::lens::Effect;
 use manes_core::record::{EndStatus, Kind};
+use manes_core::topic::Pattern;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A flow in one line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -45,6 +46,8 @@ pub struct EventView {
     pub emitted_by: Option<ActivationId>,
     /// Why nobody took it, if nobody did.
     pub unrouted: Option<String>,
+    /// True for an answer: its topic is one of results, and nobody handled it.
+    pub result: bool,
     /// Index of its record.
     pub record: u64,
 }
@@ -130,7 +133,13 @@ pub fn flows(records: &impl Records) -> Result<Vec<FlowSummary>, LedgerError> {
     let mut order: Vec<FlowSummary> = Vec::new();
     let mut places: HashMap<FlowId, usize> = HashMap::new();
     let mut open: HashMap<FlowId, i64> = HashMap::new();
+    // Events that wait for somebody, as far as is known; what is an answer may be known only at the end.
+    let mut waiting: HashMap<Digest, (FlowId, String)> = HashMap::new();
+    let mut results = Vec::new();
     records.each(|entry| {
+        if entry.envelope.kind() == Kind::Deployment {
+            learn(&mut results, &entry);
+        }
         let Some(flow) = entry.envelope.flow else { return true };
         let place = *places.entry(flow).or_insert_with(|| {
             order.push(FlowSummary {
@@ -145,9 +154,16 @@ pub fn flows(records: &impl Records) -> Result<Vec<FlowSummary>, LedgerError> {
         });
         let Some(summary) = order.get_mut(place) else { return true };
         match entry.envelope.kind() {
-            Kind::Event => summary.events += 1,
+            Kind::Event => {
+                summary.events += 1;
+                let topic = entry.envelope.topic.unwrap_or_default();
+                if !is_result(&results, &topic) {
+                    waiting.insert(entry.leaf, (flow, topic));
+                }
+            }
             Kind::Start => {
                 summary.activations += 1;
+                entry.envelope.cause.map(|event| waiting.remove(&event));
                 *open.entry(flow).or_default() += 1;
             }
             Kind::End => {
@@ -156,10 +172,16 @@ pub fn flows(records: &impl Records) -> Result<Vec<FlowSummary>, LedgerError> {
                     summary.status = "failed".into();
                 }
             }
+            Kind::Unrouted | Kind::Conflict => drop(entry.envelope.cause.map(|event| waiting.remove(&event))),
             _ => {}
         }
         true
     })?;
+    for (flow, topic) in waiting.into_values() {
+        if !is_result(&results, &topic) {
+            *open.entry(flow).or_default() += 1;
+        }
+    }
     for summary in &mut order {
         if open.get(&summary.flow).is_some_and(|open| *open > 0) {
             summary.status = "open".into();
@@ -173,7 +195,9 @@ pub fn flows(records: &impl Records) -> Result<Vec<FlowSummary>, LedgerError> {
 pub fn view(flow: FlowId, record: &FlowRecord) -> FlowView {
     let activations: Vec<ActivationView> = record.attempts.iter().map(activation).collect();
     let failed = activations.iter().any(|a| a.status != EndStatus::Done.name());
-    let open = record.attempts.iter().any(|attempt| attempt.end.is_none());
+    let about = About::new(record);
+    let open = record.attempts.iter().any(|attempt| attempt.end.is_none())
+        || record.events.iter().any(|entry| about.waits(entry));
     let status = if open {
         "open"
     } else if failed {
@@ -181,15 +205,54 @@ pub fn view(flow: FlowId, record: &FlowRecord) -> FlowView {
     } else {
         "done"
     };
-    let events = record.events.iter().map(|entry| event(entry, record)).collect();
+    let events = record.events.iter().map(|entry| event(entry, &about)).collect();
     FlowView { flow, status: status.into(), events, activations }
 }
 
-fn event(entry: &Entry, record: &FlowRecord) -> EventView {
+/// What the other records of a flow say of its events, so that each event is looked up and not searched for.
+struct About<'a> {
+    /// Attempts by the leaf hash of their start.
+    attempts: HashMap<Digest, &'a AttemptRecord>,
+    /// Events that somebody handled or handles.
+    handled: HashSet<Digest>,
+    /// Events that have a note, with the reason if they are unrouted.
+    notes: HashMap<Digest, Option<&'a str>>,
+    results: &'a [Pattern],
+}
+
+impl<'a> About<'a> {
+    fn new(record: &'a FlowRecord) -> Self {
+        let attempts = record.attempts.iter().map(|attempt| (attempt.start.leaf, attempt)).collect();
+        let handled = record.attempts.iter().filter_map(|attempt| attempt.start.envelope.cause).collect();
+        let mut notes: HashMap<Digest, Option<&str>> = HashMap::new();
+        for note in &record.notes {
+            let Some(event) = note.envelope.cause else { continue };
+            let why = notes.entry(event).or_default();
+            if note.envelope.kind() == Kind::Unrouted {
+                *why = Some(note.envelope.rule.as_deref().unwrap_or_default());
+            }
+        }
+        Self { attempts, handled, notes, results: &record.results }
+    }
+
+    fn is_result(&self, event: &Entry) -> bool {
+        is_result(self.results, event.envelope.topic.as_deref().unwrap_or_default())
+    }
+
+    /// True if somebody has yet to handle the event: it is queued, delayed, or its agent waits for a capability.
+    fn waits(&self, event: &Entry) -> bool {
+        !self.handled.contains(&event.leaf) && !self.notes.contains_key(&event.leaf) && !self.is_result(event)
+    }
+
+    fn unrouted(&self, event: &Entry) -> Option<&'a str> {
+        self.notes.get(&event.leaf).copied().flatten()
+    }
+}
+
+fn event(entry: &Entry, about: &About<'_>) -> EventView {
     let parsed = entry.body.as_deref().and_then(|body| Event::from_record(&entry.envelope, body));
-    let by = record.attempts.iter().find(|attempt| Some(attempt.start.leaf) == entry.envelope.cause);
-    let unrouted = record.notes.iter().find(|note| note.envelope.cause == Some(entry.leaf));
-    let unrouted = unrouted.filter(|note| note.envelope.kind() == Kind::Unrouted);
+    let by = entry.envelope.cause.and_then(|start| about.attempts.get(&start));
+    let unrouted = about.unrouted(entry);
     EventView {
         id: entry.envelope.event.map(|key| key.to_string()).unwrap_or_default(),
         topic: entry.envelope.topic.clone().unwrap_or_default(),
@@ -200,7 +263,9 @@ fn event(entry: &Entry, record: &FlowRecord) -> EventView {
             Data::Bytes(_) => None,
         }),
         emitted_by: by.and_then(|attempt| attempt.start.envelope.activation),
-        unrouted: unrouted.and_then(|note| note.envelope.rule.clone()),
+        unrouted: unrouted.map(str::to_owned),
+        // What was recorded as unrouted is no answer, whatever its topic: it may have come after too many hops.
+        result: unrouted.is_none() && !about.handled.contains(&entry.leaf) && about.is_result(entry),
         record: entry.index,
     }
 }
@@ -211,6 +276,8 @@ fn activation(attempt: &AttemptRecord) -> ActivationView {
     let text =
         |key: &str| body.as_ref().and_then(|item| item.get(key)).and_then(Item::as_text).unwrap_or_default().to_owned();
     let outcomes = attempt.calls.iter().filter(|entry| entry.envelope.kind() == Kind::Outcome);
+    let intents = attempt.calls.iter().filter(|entry| entry.envelope.kind() == Kind::Intent);
+    let intents: HashMap<Digest, &Entry> = intents.map(|entry| (entry.leaf, entry)).collect();
     ActivationView {
         activation: attempt.start.envelope.activation.unwrap_or_default(),
         agent: attempt.agent().to_owned(),
@@ -222,15 +289,15 @@ fn activation(attempt: &AttemptRecord) -> ActivationView {
         fuel: end.and_then(|end| end.envelope.fuel).unwrap_or_default(),
         elapsed_ns: end.and_then(|end| end.envelope.elapsed_ns).unwrap_or_default(),
         emitted: attempt.emitted.iter().filter_map(|event| event.envelope.topic.clone()).collect(),
-        calls: outcomes.map(|entry| call(entry, attempt)).collect(),
+        calls: outcomes.map(|entry| call(entry, &intents)).collect(),
         record: attempt.start.index,
     }
 }
 
 /// A call as `flow` and `log` show it. Its arguments may lie in its intent.
-fn call(entry: &Entry, attempt: &AttemptRecord) -> CallView {
+fn call(entry: &Entry, intents: &HashMap<Digest, &Entry>) -> CallView {
     let body = entry.body.as_deref().and_then(|body| Body::read(body).ok()).unwrap_or_default();
-    let intent = attempt.calls.iter().find(|other| Some(other.leaf) == entry.envelope.cause);
+    let intent = entry.envelope.cause.and_then(|leaf| intents.get(&leaf));
     let intent_body = intent.and_then(|intent| intent.body.as_deref()).and_then(|body| Body::read(body).ok());
     let args = body.args.or_else(|| intent_body.and_then(|body| body.args));
     let json = |bytes: Option<Vec<u8>>| bytes.and_then(|bytes| Item::decode(&bytes).ok()).map(|item| item.to_json());

@@ -25,12 +25,6 @@ impl Handles {
         self.slots.len() - self.free.len()
     }
 
-    /// True if a handle outside the base world is live: its provider would die with the host.
-    #[must_use]
-    pub fn any_foreign(&self) -> bool {
-        self.slots.iter().flatten().any(|handle| handle.provider != crate::provider::BASE)
-    }
-
     /// Adds a handle.
     ///
     /// # Errors

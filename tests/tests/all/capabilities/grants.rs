@@ -88,3 +88,36 @@ async fn an_interface_that_is_not_granted_is_denied_although_it_is_loaded() -> R
     view::ended(&host.run(&json!([["peek"]])).await?, "denied", "capabilities = [\"fixture:echo/echo\"]")?;
     Ok(())
 }
+
+#[tokio::test]
+async fn the_order_of_capabilities_in_the_manifest_does_not_matter() -> Result<()> {
+    for (relay, echo) in [("a-relay", "z-echo"), ("z-relay", "a-echo")] {
+        let host = TestHost::script()
+            .uses("fixture:echo/relay")
+            .capability(relay, "echo-two")
+            .uses("fixture:echo/echo")
+            .capability(echo, "echo")
+            .start_memory()
+            .await?;
+        let seen = host.ask(json!([["relay", "x"]])).await?;
+        ensure!(seen[0] == "<x 2>", "{relay} and {echo}: {seen:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_capability_is_given_another_one_that_is_loaded_after_it() -> Result<()> {
+    let host = TestHost::script()
+        .uses("fixture:echo/relay")
+        .capability("relay", "echo-two")
+        .uses("fixture:echo/echo")
+        .capability("echo", "echo")
+        .later()
+        .start_memory()
+        .await?;
+    let script = json!([["relay", "x"], ["report", "a.reported"]]);
+    ensure!(view::only(&host.run(&script).await?)?.status == "fault", "there was nobody to answer");
+    host.host.load_capability("echo", None).await?;
+    ensure!(view::reported(&host.run(&script).await?)?[0] == "<x 2>");
+    Ok(())
+}

@@ -95,7 +95,7 @@ fn json_of_a_flow_has_its_stable_fields() {
 fn a_denial_is_shown_with_the_manifest_line_that_would_allow_it() {
     let (desk, [_, _, denied]) = busy();
     let text = Cmd::reading(&desk).args(["flow", &denied]).ok().stdout;
-    assert!(text.contains("denied") && text.contains("http = [\"GET example.com/\"]"), "{text}");
+    assert!(text.contains("denied") && text.contains("allow with: http = [\"GET http://example.com/\"]"), "{text}");
 }
 
 #[test]

@@ -238,7 +238,7 @@ fn what_is_not_understood_is_refused_and_never_guessed() {
         ("mean price sideways", "proposer", vec!["price sideways"]),
         ("mean price where (city = Oslo)", "perceptor", vec![]),
         ("mean price where city", "perceptor", vec!["city"]),
-        ("mean price limit none", "perceptor", vec!["none"]),
+        ("mean price limit none", "proposer", vec!["price limit none"]),
         ("how many cold teas", "proposer", vec!["cold teas", "where COLUMN is"]),
         ("mean weight", "proposer", vec!["weight", "city, product, price, amount and day"]),
         ("mean product", "safety", vec!["needs numbers"]),

@@ -104,7 +104,9 @@ impl Test {
                 other => unreachable!("{other}"),
             },
             (Self::Between(low, high), Cell::Number(n)) => low <= n && n <= high,
-            (Self::Number(..) | Self::Between(..), Cell::Text(_)) => false,
+            // A text is no number, so it does differ from one; nothing else can be said of the two.
+            (Self::Number(operator, _), Cell::Text(_)) => *operator == "!=",
+            (Self::Between(..), Cell::Text(_)) => false,
             (Self::Is(wanted, texts), Cell::Text(cell)) => texts.iter().any(|text| lower(text) == lower(cell)) == *wanted,
             (Self::Contains(wanted, text), Cell::Text(cell)) => lower(cell).contains(&lower(text)) == *wanted,
             (Self::Is(..) | Self::Contains(..), Cell::Number(_)) => unreachable!("texts are asked of text columns"),

@@ -92,13 +92,13 @@ async fn an_outcome_counts_as_well_as_arguments() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_count_as_recorded_so_that_no_attempt_outgrows_its_append() -> Result<()> {
     let host = |limits: &str| TestHost::script().limits(limits).start_memory();
-    let script = json!([["emit", "a.big", "x", { "size": 1_000_000, "count": 70 }]]);
-    let small = host("memory_mib = 400").await?;
-    view::ended(&small.run(&script).await?, "limit", "limits = { recorded_mib = 128 }")?;
+    let script = json!([["emit", "a.big", "x", { "size": 1_000_000, "count": 35 }]]);
+    let small = host("memory_mib = 200, recorded_mib = 20").await?;
+    view::ended(&small.run(&script).await?, "limit", "limits = { recorded_mib = 40 }")?;
     // An end that does not fit would stop the host: it goes on.
     ensure!(!small.host.has_failed());
     view::done(&small.run(&json!([["emit", "a.small", "x"]])).await?)?;
-    view::done(&host("memory_mib = 400, recorded_mib = 80").await?.run(&script).await?)?;
+    view::done(&host("memory_mib = 200, recorded_mib = 40").await?.run(&script).await?)?;
     // Attributes count as well as data.
     let wide = json!([["emit", "a.wide", "x", { "count": 70, "extensions": { "wide": "w".repeat(15_000) } }]]);
     view::ended(&host("recorded_mib = 1").await?.run(&wide).await?, "limit", "recorded_mib = 2")?;
@@ -118,6 +118,18 @@ async fn handles_of_a_capability_count_like_all_others() -> Result<()> {
     view::ended(&flow, "limit", "handles_max = 100")?;
     // Dropped ones do not count: a thousand one after the other are fine.
     view::done(&run("limits = { handles_max = 50 }", &json!([["repeat", 200, ["counters", [1, 2, 3]]]])).await?)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_limit_that_no_host_can_keep_is_refused_with_its_range() -> Result<()> {
+    for (limit, value) in [("memory_mib", 1025), ("recorded_mib", 97), ("call_kib", 4097), ("handles_max", 0), ("fuel", 0)] {
+        let refused = TestHost::script().limits(&format!("{limit} = {value}")).start_memory().await;
+        let message = refused.err().with_context(|| format!("{limit} = {value} was accepted"))?.to_string();
+        ensure!(message.contains(&format!("limits.{limit} = {value} is out of range; it is from 1 to ")), "{message}");
+    }
+    let unknown = TestHost::script().limits("memory_mb = 8").start_memory().await.err().context("a slip was accepted")?;
+    ensure!(unknown.to_string().contains("unknown field `memory_mb`"), "{unknown}");
     Ok(())
 }
 
