@@ -43,6 +43,13 @@ test-guests:
 test-verifier:
     cd tests/verifier && python3 -m unittest --quiet
 
+# Build the Python component that the tests run, with componentize-py in an environment of its own.
+setup-languages:
+    mkdir -p target/languages
+    python3 -m venv target/languages/venv
+    target/languages/venv/bin/pip install --quiet componentize-py==0.25.1
+    target/languages/venv/bin/componentize-py -d wit/agent.wit -w agent componentize -p tests/languages/python app -o target/languages/python.wasm
+
 # Formatting and lints.
 lint:
     cargo fmt --all --check

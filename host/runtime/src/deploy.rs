@@ -78,6 +78,7 @@ pub struct DeploymentBody {
     /// Attempts at a time.
     pub concurrency: u32,
     /// Topics whose events are answers, for all agents of the manifest.
+    #[serde(default)]
     pub results: Vec<Pattern>,
     /// Who implements what was granted: leaf hash of the capability's deployment, by interface.
     pub providers: BTreeMap<String, Digest>,

@@ -62,7 +62,13 @@ fn a_stock_python_component_runs_without_grants_and_replays_with_equal_fuel() {
     assert!(now.abs_diff(read) < 3_600_000_000_000, "its clock is the host's: {read} and {now}");
     let view = Cmd::reading(&desk).args(["flow", &flow]).json();
     assert_eq!(view["activations"][0]["stderr"], "to standard error\n");
-    assert!(view["activations"][0]["calls"].as_array().expect("calls").iter().all(|call| call["provider"] == "base" && call["denied"] == false));
+    assert!(
+        view["activations"][0]["calls"]
+            .as_array()
+            .expect("calls")
+            .iter()
+            .all(|call| call["provider"] == "base" && call["denied"] == false)
+    );
     let (second, other) = run(&desk, "python.asked", "{\"numbers\": [1, 2, 4]}");
     let again: Value = serde_json::from_str(&second).expect("JSON");
     assert_ne!(answer["random"], again["random"], "two runs differ, or replay would prove nothing");
@@ -77,7 +83,10 @@ fn a_stock_python_component_sees_exactly_the_variables_and_config_it_was_given()
     let desk = desk(&component, "python.asked", "python.answered", more);
     let (answer, flow) = run(&desk, "python.asked", "{}");
     let answer: Value = serde_json::from_str(&answer).expect("JSON");
-    assert_eq!((&answer["environment"], &answer["greeting"]), (&json!({ "GREETING": "from the host" }), &json!("from the manifest")));
+    assert_eq!(
+        (&answer["environment"], &answer["greeting"]),
+        (&json!({ "GREETING": "from the host" }), &json!("from the manifest"))
+    );
     replays_with_equal_fuel(&desk, &flow);
 }
 
@@ -98,7 +107,10 @@ fn a_failure_of_a_stock_python_component_is_its_own_and_replays() {
     assert!(last["stderr"].as_str().is_some_and(|text| text.contains("AttributeError")), "{last}");
     for flow in [rejected["flow"].as_str().expect("a flow"), flow] {
         let verdicts = Cmd::reading(&desk).args(["replay", flow]).json();
-        assert!(verdicts.as_array().expect("verdicts").iter().all(|verdict| verdict["identical"] == true), "{verdicts}");
+        assert!(
+            verdicts.as_array().expect("verdicts").iter().all(|verdict| verdict["identical"] == true),
+            "{verdicts}"
+        );
     }
 }
 

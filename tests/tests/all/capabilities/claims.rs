@@ -34,7 +34,8 @@ async fn a_claim_is_recorded_and_what_is_not_named_is_a_write() -> Result<()> {
 
 #[tokio::test]
 async fn the_operator_raises_an_effect_and_nobody_lowers_one() -> Result<()> {
-    let grant = r#"{ interface = "fixture:echo/echo", effects = { peek = "write", idle = "read", unnamed = "local" } }"#;
+    let grant =
+        r#"{ interface = "fixture:echo/echo", effects = { peek = "write", idle = "read", unnamed = "local" } }"#;
     let host = granted(grant).start_memory().await?;
     for (function, raised) in [("idle", "read"), ("peek", "write"), ("unnamed", "write")] {
         expect(&effect(&host, function).await?, raised)?;

@@ -34,7 +34,12 @@ async fn a_capability_has_the_grants_of_its_own_section_and_the_agent_has_not() 
         .http(&format!("GET {}/", server.authority()))
         .start_memory()
         .await?;
-    let script = json!([["load", "/in/f.txt"], ["fetch", server.url("/echo")], ["read", "/in/f.txt"], ["http", "GET", server.url("/echo")]]);
+    let script = json!([
+        ["load", "/in/f.txt"],
+        ["fetch", server.url("/echo")],
+        ["read", "/in/f.txt"],
+        ["http", "GET", server.url("/echo")]
+    ]);
     let seen = host.ask(script).await?;
     ensure!(seen[0] == "granted to the capability" && seen[1] == 200, "{seen:?}");
     ensure!(seen[2]["error"].is_string() && seen[3]["error"] == "HTTP-request-denied", "{seen:?}");
@@ -62,14 +67,16 @@ async fn a_capability_has_none_of_the_agents_grants() -> Result<()> {
 #[tokio::test]
 pub(crate) async fn a_capability_uses_another_one_under_its_own_grant() -> Result<()> {
     let relay = |granted: bool| {
-        let host = TestHost::script().uses("fixture:echo/relay").capability("echo", "echo").capability("echo-two", "echo-two");
+        let host =
+            TestHost::script().uses("fixture:echo/relay").capability("echo", "echo").capability("echo-two", "echo-two");
         if granted { host.uses("fixture:echo/echo") } else { host }
     };
     let script = json!([["relay", "hello"], ["report", "a.reported"]]);
     let host = relay(true).start_memory().await?;
     let flow = host.run(&script).await?;
     ensure!(view::reported(&flow)?[0] == "<hello 2>", "{}", view::sketch(&flow));
-    let inner: Vec<_> = view::done(&flow)?.calls.iter().filter(|call| call.function == "fixture:echo/echo@0.1#text").collect();
+    let inner: Vec<_> =
+        view::done(&flow)?.calls.iter().filter(|call| call.function == "fixture:echo/echo@0.1#text").collect();
     ensure!(inner.len() == 1 && inner[0].parent == Some(1) && inner[0].provider == "echo", "{inner:?}");
     ensure!(host.replay_all(flow.flow).await?.iter().all(|verdict| verdict.identical));
     // The agent itself has no grant of the inner one.
@@ -83,7 +90,8 @@ pub(crate) async fn a_capability_uses_another_one_under_its_own_grant() -> Resul
 
 #[tokio::test]
 async fn an_interface_that_is_not_granted_is_denied_although_it_is_loaded() -> Result<()> {
-    let host = TestHost::script().uses("fixture:echo/relay").capability("echo", "echo").capability("echo-two", "echo-two");
+    let host =
+        TestHost::script().uses("fixture:echo/relay").capability("echo", "echo").capability("echo-two", "echo-two");
     let host = host.uses("fixture:echo/echo").start_memory().await?;
     view::ended(&host.run(&json!([["peek"]])).await?, "denied", "capabilities = [\"fixture:echo/echo\"]")?;
     Ok(())

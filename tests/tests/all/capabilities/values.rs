@@ -50,7 +50,8 @@ fn contains(bytes: &[u8], needle: &[u8]) -> usize {
 #[tokio::test]
 async fn resources_are_made_lent_listed_and_given_away() -> Result<()> {
     let host = with_echo().start_memory().await?;
-    let script = json!([["counter", 5, [1, 2, -10]], ["counters", [100, 20, 3]], ["counters", []], ["report", "a.reported"]]);
+    let script =
+        json!([["counter", 5, [1, 2, -10]], ["counters", [100, 20, 3]], ["counters", []], ["report", "a.reported"]]);
     let flow = host.run(&script).await?;
     let seen = view::reported(&flow)?;
     ensure!(seen[0] == json!([[6, 8, -2], -2]) && seen[1] == 123 && seen[2] == 0, "{seen:?}");

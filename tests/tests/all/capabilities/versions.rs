@@ -9,7 +9,11 @@ use std::path::PathBuf;
 /// The `echo` fixture as another version of itself.
 fn echo_as(folder: &tempfile::TempDir, version: &str) -> Result<PathBuf> {
     let path = folder.path().join(format!("echo-{version}.wasm"));
-    let bytes = components::replaced(&components::bytes("echo")?, "fixture:echo/echo@0.1.0", &format!("fixture:echo/echo@{version}"))?;
+    let bytes = components::replaced(
+        &components::bytes("echo")?,
+        "fixture:echo/echo@0.1.0",
+        &format!("fixture:echo/echo@{version}"),
+    )?;
     std::fs::write(&path, bytes)?;
     Ok(path)
 }
@@ -19,7 +23,8 @@ async fn another_patch_level_is_the_same_interface() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let host = TestHost::script().uses("fixture:echo/echo@0.1.7").capability_at("echo", &echo_as(&folder, "0.1.3")?);
     let host = host.start_memory().await?;
-    let flow = host.run(&json!([["echo", "across patch levels"], ["counter", 1, [2]], ["report", "a.reported"]])).await?;
+    let flow =
+        host.run(&json!([["echo", "across patch levels"], ["counter", 1, [2]], ["report", "a.reported"]])).await?;
     ensure!(view::reported(&flow)?[..2] == [json!("across patch levels"), json!([[3], 3])], "{}", view::sketch(&flow));
     ensure!(view::call(view::done(&flow)?, "#text")?.function == "fixture:echo/echo@0.1#text");
     Ok(())
@@ -91,7 +96,12 @@ async fn a_misfit_loaded_into_a_running_host_leaves_it_as_it_was() -> Result<()>
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("odd.wasm");
     std::fs::write(&path, odd_relay()?)?;
-    let host = TestHost::script().uses("fixture:echo/relay").agent("b", "script").subscribe("b.do").capability_at("odd", &path).later();
+    let host = TestHost::script()
+        .uses("fixture:echo/relay")
+        .agent("b", "script")
+        .subscribe("b.do")
+        .capability_at("odd", &path)
+        .later();
     let host = host.start_memory().await?;
     let error = host.host.load_capability("odd", None).await.err().context("it was loaded")?;
     ensure!(matches!(error, HostError::Mismatch { .. }), "{error}");

@@ -103,7 +103,9 @@ impl Desk {
         let ready: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
         let control = until("a control file", || {
             let folder = std::fs::read_dir(self.home().join("control")).ok()?;
-            folder.filter_map(|entry| entry.ok().map(|entry| entry.path())).find(|path| path.extension().is_some_and(|e| e == "json"))
+            folder
+                .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+                .find(|path| path.extension().is_some_and(|e| e == "json"))
         });
         Up { running, ready, control }
     }

@@ -3,8 +3,7 @@
 use super::cmd::Cmd;
 use super::desk::Desk;
 
-const COMMANDS: [&str; 10] =
-    ["run", "up", "load", "flow", "flows", "log", "verify", "receipt", "replay", "completion"];
+const COMMANDS: [&str; 10] = ["run", "up", "load", "flow", "flows", "log", "verify", "receipt", "replay", "completion"];
 
 fn empty() -> Desk {
     Desk::new("")
@@ -17,7 +16,15 @@ fn help_lists_every_command_and_every_exit_code() {
         assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "{command} is not in:\n{help}");
     }
     let codes = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    for code in ["0 done", "1 failed", "2 usage", "3 rejected or dead", "4 replay diverged", "5 not verified", "6 not finished in time"] {
+    for code in [
+        "0 done",
+        "1 failed",
+        "2 usage",
+        "3 rejected or dead",
+        "4 replay diverged",
+        "5 not verified",
+        "6 not finished in time",
+    ] {
         assert!(codes.contains(code), "{code} is not in:\n{help}");
     }
 }

@@ -52,7 +52,10 @@ fn what_a_manifest_says_wrongly_is_refused_by_name() {
         (agent(&path, "concurrency = 0\n"), vec!["one", "concurrency"]),
         (agent(&path, "concurrency = 65\n"), vec!["one", "64"]),
         (agent(&path, "publish = [\"a b\"]\n"), vec!["line 4", "a b"]),
-        (agent(&path, "directories = [{ host = \"data\", guest = \"/data\", access = \"rw\" }]\n"), vec!["line 4", "rw"]),
+        (
+            agent(&path, "directories = [{ host = \"data\", guest = \"/data\", access = \"rw\" }]\n"),
+            vec!["line 4", "rw"],
+        ),
         (agent(&path, "http = [\"GET\"]\n"), vec!["line 4", "METHOD host/path"]),
         (format!("[agent.one]\ncomponent = \"{path}\"\nsubscribe = []\n"), vec!["one", "subscribe"]),
         ("[agent.one]\nsubscribe = [\"a\"]\n".to_owned(), vec!["component"]),

@@ -97,7 +97,9 @@ fn every_record_has_a_receipt_that_three_programs_accept() {
         }
         if let Some(python) = python() {
             let theirs = python.args(["--json", "receipt"]).arg(&file).ok().json();
-            for field in ["ledger", "index", "leaf", "kind", "time_ns", "block", "host", "checkpoint", "body", "content"] {
+            for field in
+                ["ledger", "index", "leaf", "kind", "time_ns", "block", "host", "checkpoint", "body", "content"]
+            {
                 assert_eq!(theirs[field], proven[field], "{field} of record {record}");
             }
         }

@@ -35,12 +35,18 @@ fn replay_opens_no_connection_and_no_file_of_the_agents() {
     }
     let desk = Desk::csv();
     let probe = json!({ "url": "http://127.0.0.1:9/" }).to_string();
-    let flow = Cmd::manes(&desk).args(["run", "probe.requested", &probe]).json()["flow"].as_str().expect("a flow").to_owned();
+    let flow =
+        Cmd::manes(&desk).args(["run", "probe.requested", &probe]).json()["flow"].as_str().expect("a flow").to_owned();
     let asked = desk.flow(QUESTION);
     std::fs::remove_dir_all(desk.data("")).expect("removed");
     for flow in [flow, asked] {
         let manes = super::cmd::binary("manes");
-        let ran = Cmd::program("unshare").args(["-rn".as_ref(), manes.as_os_str(), "--ledger".as_ref(), desk.ledger().as_os_str()]);
+        let ran = Cmd::program("unshare").args([
+            "-rn".as_ref(),
+            manes.as_os_str(),
+            "--ledger".as_ref(),
+            desk.ledger().as_os_str(),
+        ]);
         let verdicts = ran.env("MANES_HOME", desk.home()).args(["replay", &flow]).json();
         assert!(verdicts.as_array().expect("verdicts").iter().all(|v| v["identical"] == true), "{verdicts}");
     }
@@ -52,7 +58,8 @@ fn json_of_a_replay_has_its_stable_fields() {
     let flow = desk.flow(QUESTION);
     let verdicts = Cmd::reading(&desk).args(["replay", &flow]).json();
     let view = Cmd::reading(&desk).args(["flow", &flow]).json();
-    let (verdicts, activations) = (verdicts.as_array().expect("a list"), view["activations"].as_array().expect("a list"));
+    let (verdicts, activations) =
+        (verdicts.as_array().expect("a list"), view["activations"].as_array().expect("a list"));
     assert_eq!(verdicts.len(), activations.len());
     for (verdict, activation) in verdicts.iter().zip(activations) {
         for field in ["activation", "agent", "attempt"] {

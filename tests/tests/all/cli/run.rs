@@ -128,8 +128,10 @@ fn the_same_id_with_other_content_is_a_recorded_conflict_and_exit_3() {
 #[test]
 fn what_is_not_finished_in_time_is_exit_6_and_nothing_is_lost() {
     let desk = Desk::csv_without_table();
-    let waits = run(&desk, &asked(COUNT, "penguins.csv")).args(["--id", "w", "--timeout", "0", "--json"]).exits(6).json();
-    assert_eq!(waits["status"], "not finished in time");
+    let waits =
+        run(&desk, &asked(COUNT, "penguins.csv")).args(["--id", "w", "--timeout", "0", "--json"]).exits(6).json();
+    assert_eq!((&waits["status"], &waits["results"]), (&json!("not finished in time"), &json!([])));
+    assert_eq!(Cmd::reading(&desk).arg("flows").json()[0]["status"], "open", "what waits has not ended");
     // With the capability in place the next host takes up what waited.
     desk.write_manifest(&super::desk::csv_manifest());
     let done = run(&desk, &asked(COUNT, "penguins.csv")).args(["--id", "w"]).json();

@@ -43,7 +43,8 @@ fn a_flow_is_a_tree_of_events_and_who_handled_them() {
     let (desk, [answered, rejected, _]) = busy();
     let text = Cmd::reading(&desk).args(["flow", &answered]).ok().stdout;
     let agents = ["perceptor", "decomposer", "proposer", "safety", "executor", "critic"];
-    let places: Vec<_> = agents.iter().map(|agent| text.find(agent).unwrap_or_else(|| panic!("no {agent}:\n{text}"))).collect();
+    let places: Vec<_> =
+        agents.iter().map(|agent| text.find(agent).unwrap_or_else(|| panic!("no {agent}:\n{text}"))).collect();
     assert!(places.is_sorted(), "in the order of the flow:\n{text}");
     assert!(text.contains("csv.answered") && text.contains("6 activations"), "{text}");
     assert!(!text.contains("wasi:"), "calls only where asked for:\n{text}");
@@ -76,7 +77,10 @@ fn json_of_a_flow_has_its_stable_fields() {
     assert_eq!(events[1]["source"], "agent/perceptor");
     assert_eq!(events[1]["emitted_by"], activations[0]["activation"]);
     let first = &activations[0];
-    assert_eq!((&first["agent"], &first["attempt"], &first["status"]), (&json!("perceptor"), &json!(1), &json!("done")));
+    assert_eq!(
+        (&first["agent"], &first["attempt"], &first["status"]),
+        (&json!("perceptor"), &json!(1), &json!("done"))
+    );
     assert_eq!((&first["event"], &first["emitted"]), (&events[0]["id"], &json!(["csv.parsed"])));
     assert!(first["fuel"].as_u64().expect("fuel") > 0);
     let call = &first["calls"][0];
@@ -117,7 +121,10 @@ fn the_log_lists_every_record_and_filters_narrow_it() {
     assert_eq!(topics.iter().filter(|record| record["kind"] == "event").count(), 7);
     assert_eq!(log(&["--last", "3"]), all[all.len() - 3..]);
     assert_eq!(log(&["--last", "0"]), Vec::<Value>::new());
-    assert!(log(&["--kind", "event"]).iter().all(|record| record["body"] == Value::Null), "bodies only where asked for");
+    assert!(
+        log(&["--kind", "event"]).iter().all(|record| record["body"] == Value::Null),
+        "bodies only where asked for"
+    );
     let bodies = log(&["--kind", "event", "--bodies"]);
     assert!(bodies[0]["body"]["data"].as_str().expect("data").contains("mean body_mass_g"));
     let text = Cmd::reading(&desk).arg("log").ok().stdout;
@@ -135,10 +142,11 @@ fn a_filter_that_cannot_match_is_usage() {
 fn without_a_ledger_each_reading_command_says_where_it_looked_and_what_to_do() {
     let desk = Desk::csv();
     let folder = desk.ledger();
-    for command in [vec!["flow", "abcd"], vec!["flows"], vec!["log"], vec!["receipt", "0"], vec!["replay", "abcd"]] {
+    for command in
+        [vec!["flow", "abcd"], vec!["flows"], vec!["log"], vec!["receipt", "0"], vec!["replay", "abcd"], vec!["verify"]]
+    {
         Cmd::reading(&desk).args(command).refuses(2, &[&folder.to_string_lossy(), "--ledger"]);
     }
-    Cmd::reading(&desk).arg("verify").refuses(5, &["missing"]);
     assert!(!folder.exists(), "reading begins nothing");
 }
 
@@ -148,11 +156,42 @@ fn reading_changes_nothing_in_the_ledger_or_the_home() {
     let snapshot = || {
         let mut files: Vec<_> = crate::verifiers::tamper::files(desk.folder());
         files.retain(|file| !file.starts_with("home/cache"));
-        files.into_iter().map(|file| (file.clone(), std::fs::read(desk.folder().join(file)).expect("a file"))).collect::<Vec<_>>()
+        files
+            .into_iter()
+            .map(|file| (file.clone(), std::fs::read(desk.folder().join(file)).expect("a file")))
+            .collect::<Vec<_>>()
     };
     let before = snapshot();
-    for command in [vec!["flow", &answered], vec!["flows"], vec!["log"], vec!["receipt", "5"], vec!["verify"], vec!["replay", &answered]] {
+    for command in [
+        vec!["flow", &answered],
+        vec!["flows"],
+        vec!["log"],
+        vec!["receipt", "5"],
+        vec!["verify"],
+        vec!["replay", &answered],
+    ] {
         Cmd::reading(&desk).args(command).ok();
     }
     assert!(snapshot() == before, "a reading command wrote");
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_command_without_a_panic() {
+    let (desk, [answered, ..]) = busy();
+    for command in
+        [vec!["flow", &answered], vec!["flows"], vec!["log"], vec!["receipt", "5"], vec!["verify"], vec!["--help"]]
+    {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let manes = std::process::Command::new(super::cmd::binary("manes"))
+            .env("MANES_HOME", desk.home())
+            .arg("--ledger")
+            .arg(desk.ledger())
+            .args(&command)
+            .stdout(writer)
+            .output()
+            .expect("it runs");
+        let stderr = String::from_utf8_lossy(&manes.stderr);
+        assert!(!stderr.contains("panicked"), "{command:?}: {stderr}");
+    }
 }

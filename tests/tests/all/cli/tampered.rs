@@ -59,7 +59,9 @@ fn a_ledger_that_was_rolled_back_is_found_by_the_head_kept_at_home() {
 fn a_host_does_not_continue_a_ledger_that_was_rolled_back() {
     let desk = cut();
     let before = tamper::read(&desk.ledger());
-    for command in [vec!["up".to_owned()], vec!["run".to_owned(), "csv.question".to_owned(), asked("count", "penguins.csv")]] {
+    for command in
+        [vec!["up".to_owned()], vec!["run".to_owned(), "csv.question".to_owned(), asked("count", "penguins.csv")]]
+    {
         let ran = Cmd::manes(&desk).args(command).run();
         assert!(matches!(ran.code, Some(1 | 5)) && ran.stdout.is_empty(), "{:?} {}", ran.code, ran.stdout);
         assert!(ran.stderr.contains("head") || ran.stderr.contains("checkpoint"), "{}", ran.stderr);

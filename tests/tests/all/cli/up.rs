@@ -157,7 +157,9 @@ fn after_a_kill_the_next_command_finds_no_host_and_opens_the_ledger_itself() {
 fn load_needs_a_running_host() {
     let desk = Desk::csv();
     let folder = desk.ledger();
-    Cmd::manes(&desk).args(["load", "table"]).refuses(2, &["no host is running", &folder.to_string_lossy(), "manes up"]);
+    Cmd::manes(&desk)
+        .args(["load", "table"])
+        .refuses(2, &["no host is running", &folder.to_string_lossy(), "manes up"]);
     assert!(!folder.exists(), "nothing is begun");
 }
 

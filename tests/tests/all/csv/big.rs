@@ -33,7 +33,12 @@ fn write(desk: &Desk, name: &str, bytes: usize) -> Written {
     while size < bytes {
         let city = seed.below(4);
         let value = seed.below(8_000) as f64 / 8.0;
-        size += put(format!("{},{},{value},\"some text, that fills the line {:016x}\"\n", written.rows, CITIES[city], seed.next()));
+        size += put(format!(
+            "{},{},{value},\"some text, that fills the line {:016x}\"\n",
+            written.rows,
+            CITIES[city],
+            seed.next()
+        ));
         written.rows += 1;
         written.sums[city] += value;
         written.counts[city] += 1;
@@ -43,7 +48,12 @@ fn write(desk: &Desk, name: &str, bytes: usize) -> Written {
 }
 
 fn by_city(value: impl Fn(usize) -> serde_json::Value) -> serde_json::Value {
-    CITIES.iter().enumerate().map(|(place, city)| ((*city).to_owned(), value(place))).collect::<serde_json::Map<_, _>>().into()
+    CITIES
+        .iter()
+        .enumerate()
+        .map(|(place, city)| ((*city).to_owned(), value(place)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 /// Asks three questions about a file of this size and compares.
@@ -55,7 +65,10 @@ fn answered(bytes: usize) {
     let found = analyst.answer("sum of value by city", "big.csv");
     assert!(agree(&found, &by_city(|city| json!(written.sums[city]))), "{found} {written:?}");
     let found = analyst.answer("mean of value by city", "big.csv");
-    assert!(agree(&found, &by_city(|city| json!(written.sums[city] / written.counts[city] as f64))), "{found} {written:?}");
+    assert!(
+        agree(&found, &by_city(|city| json!(written.sums[city] / written.counts[city] as f64))),
+        "{found} {written:?}"
+    );
     let found = analyst.answer("max value where city is Quito or Oslo or Bern or Seoul", "big.csv");
     assert!(agree(&found, &json!(written.max)), "{found} {written:?}");
     assert_eq!(analyst.replayed(), 24);
@@ -111,7 +124,8 @@ fn advice_leads_to_the_answer(key: &str, low: u64) {
         let advice = format!("raise it with: limits = {{ {key} = ");
         let text = refusal.split(&advice).nth(1).unwrap_or_else(|| panic!("{advice:?} is not in: {refusal}"));
         assert!(refusal.contains("critic: "), "whose limit it is: {refusal}");
-        let higher: u64 = text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("no number: {text}"));
+        let higher: u64 =
+            text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("no number: {text}"));
         assert!(higher > value, "{higher} does not raise {value}");
         let manifest = std::fs::read_to_string(desk.manifest()).expect("the manifest");
         desk.write_manifest(&manifest.replace(&format!("{key} = {value}\n"), &format!("{key} = {higher}\n")));
@@ -145,6 +159,10 @@ fn more_computing_than_the_limit_is_refused_by_the_name_of_the_limit_and_raising
     let desk = lowered("fuel = 1000000");
     let refusal = refusal(&desk).expect("a refusal");
     assert!(refusal.contains("critic: ") && refusal.contains("limits = { fuel = "), "{refusal}");
-    desk.write_manifest(&csv_manifest().replacen("[agent.critic]", "[agent.critic.limits]\nfuel = 5000000000\n\n[agent.critic]", 1));
+    desk.write_manifest(&csv_manifest().replacen(
+        "[agent.critic]",
+        "[agent.critic.limits]\nfuel = 5000000000\n\n[agent.critic]",
+        1,
+    ));
     assert!(self::refusal(&desk).is_none(), "the raised limit is in force");
 }

@@ -28,7 +28,9 @@ fn number(seed: &mut Seed) -> f64 {
 /// A table of up to 70 rows.
 pub(crate) fn table(seed: &mut Seed) -> Table {
     let rows = seed.below(71);
-    let text = |seed: &mut Seed, list: &[&str]| if chance(seed, 7) { Cell::Missing } else { Cell::Text((*pick(seed, list)).to_owned()) };
+    let text = |seed: &mut Seed, list: &[&str]| {
+        if chance(seed, 7) { Cell::Missing } else { Cell::Text((*pick(seed, list)).to_owned()) }
+    };
     let value = |seed: &mut Seed| if chance(seed, 6) { Cell::Missing } else { Cell::Number(number(seed)) };
     let row = |seed: &mut Seed| {
         let texts = [text(seed, &REGIONS), text(seed, &KINDS), text(seed, &REMARKS)];
@@ -112,7 +114,11 @@ fn values(seed: &mut Seed) -> (What, String, String) {
         _ => vec![*pick(seed, &GROUPS)],
     };
     let named: Vec<_> = groups.iter().map(|column| name(seed, *column)).collect();
-    let by = if groups.is_empty() { String::new() } else { format!(" {} {}", pick(seed, &["by", "per", "grouped by"]), named.join(", ")) };
+    let by = if groups.is_empty() {
+        String::new()
+    } else {
+        format!(" {} {}", pick(seed, &["by", "per", "grouped by"]), named.join(", "))
+    };
     let start = pick(seed, &["", "what is the ", "please calculate "]);
     (What::Values { measures, groups }, format!("{start}{}{by}", words.join(", ")), String::new())
 }
@@ -150,7 +156,11 @@ fn list(seed: &mut Seed) -> (What, String, String) {
     }
     let (by, limit, descending) = (*pick(seed, &[0, 1, 2, 3, 4, 5]), 1 + seed.below(20), chance(seed, 2));
     let named: Vec<_> = columns.iter().map(|column| name(seed, *column)).collect();
-    let direction = if descending { pick(seed, &["descending", "largest first"]) } else { pick(seed, &["ascending", "smallest first"]) };
+    let direction = if descending {
+        pick(seed, &["descending", "largest first"])
+    } else {
+        pick(seed, &["ascending", "smallest first"])
+    };
     let after = format!(" sorted by {} {direction} limit {limit}", name(seed, by));
     (What::List { columns, by, descending, limit }, format!("list {}", named.join(", ")), after)
 }
@@ -188,14 +198,31 @@ fn condition(seed: &mut Seed) -> (usize, Test, String) {
         0 => {
             let column = seed.below(6);
             let missing = chance(seed, 2);
-            (column, Test::Missing(missing), format!("{} is {}missing", name(seed, column), if missing { "" } else { "not " }))
+            (
+                column,
+                Test::Missing(missing),
+                format!("{} is {}missing", name(seed, column), if missing { "" } else { "not " }),
+            )
         }
         1 | 2 => {
             let (column, to) = (*pick(seed, &NUMBERS), number(seed));
-            let (operator, words) = *pick(seed, &[
-                ("=", "="), ("!=", "!="), ("<", "<"), ("<=", "<="), (">", ">"), (">=", ">="),
-                ("<", "is less than"), (">", "is more than"), (">=", "at least"), ("<=", "at most"), (">", "over"), ("<", "under"),
-            ]);
+            let (operator, words) = *pick(
+                seed,
+                &[
+                    ("=", "="),
+                    ("!=", "!="),
+                    ("<", "<"),
+                    ("<=", "<="),
+                    (">", ">"),
+                    (">=", ">="),
+                    ("<", "is less than"),
+                    (">", "is more than"),
+                    (">=", "at least"),
+                    ("<=", "at most"),
+                    (">", "over"),
+                    ("<", "under"),
+                ],
+            );
             (column, Test::Number(operator, to), format!("{} {words} {to}", name(seed, column)))
         }
         3 => {
@@ -204,16 +231,27 @@ fn condition(seed: &mut Seed) -> (usize, Test, String) {
             (column, Test::Between(low, high), format!("{} between {low} and {high}", name(seed, column)))
         }
         4 => {
-            let (column, list): (usize, &[&str]) = *pick(seed, &[(0, &REGIONS[..]), (1, &KINDS[..]), (2, &REMARKS[..])]);
+            let (column, list): (usize, &[&str]) =
+                *pick(seed, &[(0, &REGIONS[..]), (1, &KINDS[..]), (2, &REMARKS[..])]);
             let wanted = chance(seed, 2);
             let text = (*pick(seed, list)).to_owned();
-            let said = format!("{} is {}\"{}\"", name(seed, column), if wanted { "" } else { "not " }, cased(seed, &text).replace('"', "\"\""));
+            let said = format!(
+                "{} is {}\"{}\"",
+                name(seed, column),
+                if wanted { "" } else { "not " },
+                cased(seed, &text).replace('"', "\"\"")
+            );
             (column, Test::Is(wanted, vec![text]), said)
         }
         _ => {
             let (column, wanted) = (*pick(seed, &TEXTS), chance(seed, 2));
             let part = (*pick(seed, &["o", "re", "not", "7", ",", "é"])).to_owned();
-            let said = format!("{} {} '{}'", name(seed, column), if wanted { "contains" } else { "does not contain" }, cased(seed, &part));
+            let said = format!(
+                "{} {} '{}'",
+                name(seed, column),
+                if wanted { "contains" } else { "does not contain" },
+                cased(seed, &part)
+            );
             (column, Test::Contains(wanted, part), said)
         }
     }

@@ -62,11 +62,17 @@ fn several_values_share_functions_and_columns() {
         ("min and max of price", json!({ "min price": 1, "max price": 12 })),
         ("sum of price and amount", json!({ "sum price": 28, "sum amount": 27 })),
         ("sum of price, mean of amount", json!({ "sum price": 28, "mean amount": 4.5 })),
-        ("count, min, median and max of amount", json!({ "count amount": 6, "min amount": 1, "median amount": 3.5, "max amount": 10 })),
-        ("min and max of price by city", json!({
-            "Oslo": { "min price": 3, "max price": 5.5 }, "Bern": { "min price": 2.5, "max price": 4 },
-            "Rome": { "min price": 12, "max price": 12 }, "(missing)": { "min price": 1, "max price": 1 },
-        })),
+        (
+            "count, min, median and max of amount",
+            json!({ "count amount": 6, "min amount": 1, "median amount": 3.5, "max amount": 10 }),
+        ),
+        (
+            "min and max of price by city",
+            json!({
+                "Oslo": { "min price": 3, "max price": 5.5 }, "Bern": { "min price": 2.5, "max price": 4 },
+                "Rome": { "min price": 12, "max price": 12 }, "(missing)": { "min price": 1, "max price": 1 },
+            }),
+        ),
     ]);
 }
 
@@ -81,14 +87,17 @@ fn groups_may_be_asked_for_in_every_way() {
         ("count by product", json!({ "tea": 3, "coffee": 2, "milk": 1, "Earl Grey, loose": 1 })),
         ("how many distinct product by city", json!({ "Bern": 1, "Oslo": 2, "Rome": 2, "(missing)": 1 })),
         ("max price by amount", json!({ "1": 2.5, "2": 5.5, "3": 12, "4": 1, "7": null, "10": 3, "(missing)": 4 })),
-        ("sum price by city, product", json!([
-            { "city": "Bern", "product": "tea", "sum price": 6.5 },
-            { "city": "Oslo", "product": "coffee", "sum price": 5.5 },
-            { "city": "Oslo", "product": "tea", "sum price": 3 },
-            { "city": "Rome", "product": "Earl Grey, loose", "sum price": 12 },
-            { "city": "Rome", "product": "coffee", "sum price": null },
-            { "city": null, "product": "milk", "sum price": 1 },
-        ])),
+        (
+            "sum price by city, product",
+            json!([
+                { "city": "Bern", "product": "tea", "sum price": 6.5 },
+                { "city": "Oslo", "product": "coffee", "sum price": 5.5 },
+                { "city": "Oslo", "product": "tea", "sum price": 3 },
+                { "city": "Rome", "product": "Earl Grey, loose", "sum price": 12 },
+                { "city": "Rome", "product": "coffee", "sum price": null },
+                { "city": null, "product": "milk", "sum price": 1 },
+            ]),
+        ),
     ]);
 }
 
@@ -156,9 +165,15 @@ fn rankings_name_the_best_groups_and_rows() {
         ("which product has the most rows", json!([{ "product": "tea", "count": 3 }])),
         ("which product has the smallest mean price", json!([{ "product": "milk", "mean price": 1 }])),
         ("bottom 1 product by sum amount", json!([{ "product": "Earl Grey, loose", "sum amount": 3 }])),
-        ("which city, product has the largest sum price", json!([{ "city": "Rome", "product": "Earl Grey, loose", "sum price": 12 }])),
+        (
+            "which city, product has the largest sum price",
+            json!([{ "city": "Rome", "product": "Earl Grey, loose", "sum price": 12 }]),
+        ),
         // Ties go by the group's own cells, the missing one last.
-        ("which 3 city have the most rows", json!([{ "city": "Bern", "count": 2 }, { "city": "Oslo", "count": 2 }, { "city": "Rome", "count": 2 }])),
+        (
+            "which 3 city have the most rows",
+            json!([{ "city": "Bern", "count": 2 }, { "city": "Oslo", "count": 2 }, { "city": "Rome", "count": 2 }]),
+        ),
         ("top 2 price", json!([{ "price": "12" }, { "price": "5.5" }])),
         ("bottom 2 city by price", json!([{ "city": null, "price": "1" }, { "city": "Bern", "price": "2.5" }])),
     ]);
@@ -167,34 +182,64 @@ fn rankings_name_the_best_groups_and_rows() {
 #[test]
 fn lists_keep_cells_as_they_stand_in_the_file() {
     check(vec![
-        ("list city, price where price >= 4 sorted by price descending limit 2", json!([{ "city": "Rome", "price": "12" }, { "city": "Oslo", "price": "5.5" }])),
-        ("select product where price >= 5 ordered by price smallest first", json!([{ "product": "coffee", "price": "5.5" }, { "product": "Earl Grey, loose", "price": "12" }])),
-        ("list product sorted by price largest first limit 1", json!([{ "product": "Earl Grey, loose", "price": "12" }])),
-        ("show rows first 1", json!([{ "city": "Oslo", "product": "tea", "price": "3", "amount": "10", "day": "2024-01-05" }])),
-        ("top 1 rows by amount", json!([{ "city": "Oslo", "product": "tea", "price": "3", "amount": "10", "day": "2024-01-05" }])),
+        (
+            "list city, price where price >= 4 sorted by price descending limit 2",
+            json!([{ "city": "Rome", "price": "12" }, { "city": "Oslo", "price": "5.5" }]),
+        ),
+        (
+            "select product where price >= 5 ordered by price smallest first",
+            json!([{ "product": "coffee", "price": "5.5" }, { "product": "Earl Grey, loose", "price": "12" }]),
+        ),
+        (
+            "list product sorted by price largest first limit 1",
+            json!([{ "product": "Earl Grey, loose", "price": "12" }]),
+        ),
+        (
+            "show rows first 1",
+            json!([{ "city": "Oslo", "product": "tea", "price": "3", "amount": "10", "day": "2024-01-05" }]),
+        ),
+        (
+            "top 1 rows by amount",
+            json!([{ "city": "Oslo", "product": "tea", "price": "3", "amount": "10", "day": "2024-01-05" }]),
+        ),
         ("list city where city is missing", json!([{ "city": null }])),
         // Missing comes last in either direction, and ties keep the file's order.
-        ("list city, amount sorted by city, amount descending", json!([
-            { "city": "Bern", "amount": "1" }, { "city": "Bern", "amount": null }, { "city": "Oslo", "amount": "10" },
-            { "city": "Oslo", "amount": "2" }, { "city": "Rome", "amount": "7" }, { "city": "Rome", "amount": "3" },
-            { "city": null, "amount": "4" },
-        ])),
-        ("list price sorted by price descending limit 7", json!([
-            { "price": "12" }, { "price": "5.5" }, { "price": "4" }, { "price": "3" }, { "price": "2.5" }, { "price": "1" }, { "price": null },
-        ])),
+        (
+            "list city, amount sorted by city, amount descending",
+            json!([
+                { "city": "Bern", "amount": "1" }, { "city": "Bern", "amount": null }, { "city": "Oslo", "amount": "10" },
+                { "city": "Oslo", "amount": "2" }, { "city": "Rome", "amount": "7" }, { "city": "Rome", "amount": "3" },
+                { "city": null, "amount": "4" },
+            ]),
+        ),
+        (
+            "list price sorted by price descending limit 7",
+            json!([
+                { "price": "12" }, { "price": "5.5" }, { "price": "4" }, { "price": "3" }, { "price": "2.5" }, { "price": "1" }, { "price": null },
+            ]),
+        ),
     ]);
 }
 
 #[test]
 fn groups_can_be_sorted_and_cut() {
     check(vec![
-        ("mean price by city sorted by city descending", json!([
-            { "city": "Rome", "mean price": 12 }, { "city": "Oslo", "mean price": 4.25 }, { "city": "Bern", "mean price": 3.25 }, { "city": null, "mean price": 1 },
-        ])),
-        ("mean price by city sorted by value limit 2", json!([{ "city": null, "mean price": 1 }, { "city": "Bern", "mean price": 3.25 }])),
-        ("mean price and sum amount by city bottom 2 by sum amount", json!([
-            { "city": "Bern", "mean price": 3.25, "sum amount": 1 }, { "city": null, "mean price": 1, "sum amount": 4 },
-        ])),
+        (
+            "mean price by city sorted by city descending",
+            json!([
+                { "city": "Rome", "mean price": 12 }, { "city": "Oslo", "mean price": 4.25 }, { "city": "Bern", "mean price": 3.25 }, { "city": null, "mean price": 1 },
+            ]),
+        ),
+        (
+            "mean price by city sorted by value limit 2",
+            json!([{ "city": null, "mean price": 1 }, { "city": "Bern", "mean price": 3.25 }]),
+        ),
+        (
+            "mean price and sum amount by city bottom 2 by sum amount",
+            json!([
+                { "city": "Bern", "mean price": 3.25, "sum amount": 1 }, { "city": null, "mean price": 1, "sum amount": 4 },
+            ]),
+        ),
     ]);
 }
 
@@ -254,13 +299,18 @@ fn what_is_not_understood_is_refused_and_never_guessed() {
     }
     analyst.refused(&"mean price ".repeat(400), "sales.csv", "perceptor", &["4400", "4096"]);
     let grammar = analyst.ask("will it rain?", "sales.csv").data["understands"].to_string();
-    assert!(grammar.contains("QUESTION") && grammar.contains("CONDITION"), "a refusal shows what is understood: {grammar}");
+    assert!(
+        grammar.contains("QUESTION") && grammar.contains("CONDITION"),
+        "a refusal shows what is understood: {grammar}"
+    );
 }
 
 #[test]
 fn every_example_of_the_readme_has_an_answer() {
-    let readme = std::fs::read_to_string(crate::cli::desk::repository().join("examples/csv-analysis/README.md")).expect("the README");
-    let listed = readme.split("Some that work on the penguins:").nth(1).and_then(|rest| rest.split("Rules behind").next());
+    let readme = std::fs::read_to_string(crate::cli::desk::repository().join("examples/csv-analysis/README.md"))
+        .expect("the README");
+    let listed =
+        readme.split("Some that work on the penguins:").nth(1).and_then(|rest| rest.split("Rules behind").next());
     let questions: Vec<_> = listed.expect("the list").lines().filter_map(|line| line.strip_prefix("- ")).collect();
     assert!(questions.len() >= 8, "{questions:?}");
     let analyst = Analyst::new();

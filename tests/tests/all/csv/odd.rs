@@ -43,11 +43,17 @@ fn missing_cells_are_skipped_and_counted_however_they_are_written() {
     let rows: String = missing.iter().map(|cell| format!("x,{cell}\n")).collect();
     analyst.file("m.csv", format!("city,price\nA,1\n{rows}B,2\n"));
     let data = analyst.answered("mean price", "m.csv");
-    assert_eq!((&data["answer"], &data["rows_used"], &data["rows_skipped"]), (&json!(1.5), &json!(2), &json!(missing.len())));
+    assert_eq!(
+        (&data["answer"], &data["rows_used"], &data["rows_skipped"]),
+        (&json!(1.5), &json!(2), &json!(missing.len()))
+    );
     assert_eq!(analyst.answer("count rows where price is missing", "m.csv"), json!(missing.len()));
     // A cell that says the word for a missing group is not mistaken for one.
     analyst.file("word.csv", "g,v\n(missing),1\n,2\n");
-    assert_eq!(analyst.answer("sum v by g", "word.csv"), json!([{ "g": "(missing)", "sum v": 1 }, { "g": null, "sum v": 2 }]));
+    assert_eq!(
+        analyst.answer("sum v by g", "word.csv"),
+        json!([{ "g": "(missing)", "sum v": 1 }, { "g": null, "sum v": 2 }])
+    );
 }
 
 #[test]
@@ -62,7 +68,8 @@ fn duplicate_and_empty_headers_get_names_and_leave_a_note() {
     }
     // A header that is already called so keeps its own data apart.
     analyst.file("taken.csv", "x,x_2,x\n1,2,4\n");
-    let sums: Vec<Value> = ["x", "x_2"].iter().map(|name| analyst.answer(&format!("sum of {name}"), "taken.csv")).collect();
+    let sums: Vec<Value> =
+        ["x", "x_2"].iter().map(|name| analyst.answer(&format!("sum of {name}"), "taken.csv")).collect();
     assert_eq!(sums, [json!(1), json!(2)]);
 }
 
@@ -140,7 +147,18 @@ fn only_a_plain_file_of_the_granted_folder_can_be_named() {
     std::fs::write(&secret, "a\n1\n").expect("a file outside the granted folder");
     std::fs::create_dir(analyst.desk.data("sub")).expect("a folder");
     analyst.file("sub/x.csv", "a\n1\n");
-    for name in ["../secret.csv", "sub/x.csv", "./penguins.csv", "/etc/passwd", "a\\b.csv", ".", "..", "", "penguins.csv/", "penguins.csv\0"] {
+    for name in [
+        "../secret.csv",
+        "sub/x.csv",
+        "./penguins.csv",
+        "/etc/passwd",
+        "a\\b.csv",
+        ".",
+        "..",
+        "",
+        "penguins.csv/",
+        "penguins.csv\0",
+    ] {
         analyst.refused("how many rows", name, "proposer", &["not a plain file name"]);
     }
     let absolute = secret.to_string_lossy().into_owned();

@@ -107,7 +107,9 @@ impl Test {
             // A text is no number, so it does differ from one; nothing else can be said of the two.
             (Self::Number(operator, _), Cell::Text(_)) => *operator == "!=",
             (Self::Between(..), Cell::Text(_)) => false,
-            (Self::Is(wanted, texts), Cell::Text(cell)) => texts.iter().any(|text| lower(text) == lower(cell)) == *wanted,
+            (Self::Is(wanted, texts), Cell::Text(cell)) => {
+                texts.iter().any(|text| lower(text) == lower(cell)) == *wanted
+            }
             (Self::Contains(wanted, text), Cell::Text(cell)) => lower(cell).contains(&lower(text)) == *wanted,
             (Self::Is(..) | Self::Contains(..), Cell::Number(_)) => unreachable!("texts are asked of text columns"),
         }
@@ -135,7 +137,8 @@ impl Measure {
 
     fn of(self, rows: &[&Row]) -> Option<f64> {
         let Self::Of(function, column) = self else { return Some(rows.len() as f64) };
-        let mut numbers: Vec<f64> = rows.iter().filter_map(|row| if let Cell::Number(n) = row[column] { Some(n) } else { None }).collect();
+        let mut numbers: Vec<f64> =
+            rows.iter().filter_map(|row| if let Cell::Number(n) = row[column] { Some(n) } else { None }).collect();
         numbers.sort_by(f64::total_cmp);
         let present: Vec<&Cell> = rows.iter().map(|row| &row[column]).filter(|cell| **cell != Cell::Missing).collect();
         match function {
@@ -222,7 +225,9 @@ pub(crate) fn expected(table: &Table, question: &Question) -> Expected {
                 columns.push(*by);
             }
             rows.sort_by(|a, b| directed(&a[*by], &b[*by], *descending));
-            let line = |row: &&Row| columns.iter().map(|c| (table.headers[*c].clone(), shown(&row[*c]))).collect::<Map<_, _>>();
+            let line = |row: &&Row| {
+                columns.iter().map(|c| (table.headers[*c].clone(), shown(&row[*c]))).collect::<Map<_, _>>()
+            };
             let listed: Vec<Value> = rows.iter().take(*limit).map(|row| Value::Object(line(row))).collect();
             (Value::Array(listed), rows.len())
         }
@@ -271,7 +276,9 @@ pub(crate) fn agree(found: &Value, expected: &Value) -> bool {
     let close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1e-3);
     match (found, expected) {
         (Value::Number(a), Value::Number(b)) => close(a.as_f64().unwrap_or(f64::NAN), b.as_f64().unwrap_or(f64::NAN)),
-        (Value::String(a), Value::String(b)) => a == b || matches!((a.parse::<f64>(), b.parse::<f64>()), (Ok(a), Ok(b)) if a == b),
+        (Value::String(a), Value::String(b)) => {
+            a == b || matches!((a.parse::<f64>(), b.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
+        }
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| agree(a, b)),
         (Value::Object(a), Value::Object(b)) => {
             a.len() == b.len() && a.iter().all(|(name, a)| b.get(name).is_some_and(|b| agree(a, b)))

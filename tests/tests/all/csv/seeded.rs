@@ -20,7 +20,11 @@ fn answers_are_right(seeds: std::ops::Range<u64>) {
             let expected = oracle::expected(&table, &question);
             let found = analyst.answered(&text, &file);
             let answer = &found["answer"];
-            assert!(oracle::agree(answer, &expected.answer), "seed {number}, “{text}”:\n{answer}\nexpected\n{}", expected.answer);
+            assert!(
+                oracle::agree(answer, &expected.answer),
+                "seed {number}, “{text}”:\n{answer}\nexpected\n{}",
+                expected.answer
+            );
             let rows = [&found["rows_read"], &found["rows_used"], &found["rows_skipped"]].map(|count| count.as_u64());
             let counted = [expected.read, expected.used, expected.skipped].map(|count| Some(count as u64));
             assert_eq!(rows, counted, "seed {number}, “{text}”: rows read, used, skipped");

@@ -33,7 +33,10 @@ fn check(text: &CallText, function: &str) -> Result<()> {
 
 fn agrees(expected: &Parting, found: &Divergence, script: &[Value]) -> Result<()> {
     match (expected, found) {
-        (Parting::Call { call, expected, actual, path }, Divergence::Call { call: at, expected: e, actual: a, difference }) => {
+        (
+            Parting::Call { call, expected, actual, path },
+            Divergence::Call { call: at, expected: e, actual: a, difference },
+        ) => {
             ensure!(call == at, "call {at} instead of {call}");
             check(e, expected)?;
             check(a, actual)?;

@@ -65,14 +65,26 @@ async fn no_spelling_of_a_path_reads_what_lies_outside() -> Result<()> {
 async fn no_spelling_of_a_path_changes_what_lies_outside() -> Result<()> {
     let folders = Folders::new()?;
     let host = folders.host("read-write").start_memory().await?;
-    for path in ["/in/../secret", "/in/absolute", "/in/relative", "/in/up/secret", "/in/../new", "/in/up/new", "/in/root/tmp/new"] {
-        let seen = host.ask(json!([["write", path, "overwritten"], ["append", path, "more"], ["truncate", path]])).await?;
+    for path in [
+        "/in/../secret",
+        "/in/absolute",
+        "/in/relative",
+        "/in/up/secret",
+        "/in/../new",
+        "/in/up/new",
+        "/in/root/tmp/new",
+    ] {
+        let seen =
+            host.ask(json!([["write", path, "overwritten"], ["append", path, "more"], ["truncate", path]])).await?;
         ensure!(seen.iter().all(|seen| seen["error"].is_string()), "{path}: {seen:?}");
     }
-    let seen = host.ask(json!([["rename", "/in/plain", "/in/../stolen"], ["mkdir", "/in/../folder"], ["remove", "/in/up/secret"]])).await?;
+    let seen = host
+        .ask(json!([["rename", "/in/plain", "/in/../stolen"], ["mkdir", "/in/../folder"], ["remove", "/in/up/secret"]]))
+        .await?;
     ensure!(seen.iter().all(|seen| seen["error"].is_string()), "{seen:?}");
     ensure!(std::fs::read_to_string(folders.outer.path().join("secret"))? == SECRET);
-    let mut names: Vec<_> = std::fs::read_dir(folders.outer.path())?.map(|e| Ok(e?.file_name())).collect::<Result<_>>()?;
+    let mut names: Vec<_> =
+        std::fs::read_dir(folders.outer.path())?.map(|e| Ok(e?.file_name())).collect::<Result<_>>()?;
     names.sort();
     ensure!(names == ["inner", "secret"], "{names:?}");
     Ok(())
@@ -101,7 +113,8 @@ async fn a_link_that_leads_out_cannot_be_made() -> Result<()> {
 #[tokio::test]
 async fn without_a_directory_there_are_no_files_at_all() -> Result<()> {
     let host = TestHost::script().start_memory().await?;
-    let seen = host.ask(json!([["preopens"], ["read", "/etc/hostname"], ["list", "/"], ["write", "/tmp/x", "y"]])).await?;
+    let seen =
+        host.ask(json!([["preopens"], ["read", "/etc/hostname"], ["list", "/"], ["write", "/tmp/x", "y"]])).await?;
     ensure!(seen[0] == json!([]) && seen[1..].iter().all(|seen| seen["error"].is_string()), "{seen:?}");
     Ok(())
 }

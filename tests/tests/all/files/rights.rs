@@ -65,8 +65,13 @@ async fn a_read_grant_reads_everything_below() -> Result<()> {
     let folder = folder()?;
     let host = TestHost::script().directory(folder.path(), "/in", "read").start_memory().await?;
     let script = json!([
-        ["read", "/in/a.txt"], ["read", "/in/sub/b.txt"], ["read", "/in/sub/../a.txt"], ["read", "/in/none"],
-        ["stat", "/in/sub"], ["stat", "/in/a.txt"], ["preopens"],
+        ["read", "/in/a.txt"],
+        ["read", "/in/sub/b.txt"],
+        ["read", "/in/sub/../a.txt"],
+        ["read", "/in/none"],
+        ["stat", "/in/sub"],
+        ["stat", "/in/a.txt"],
+        ["preopens"],
     ]);
     let seen = host.ask(script).await?;
     ensure!(seen[0] == "content of a" && seen[1] == "content of b" && seen[2] == "content of a", "{seen:?}");
@@ -80,9 +85,15 @@ async fn a_read_write_grant_does_every_change() -> Result<()> {
     let folder = folder()?;
     let host = TestHost::script().directory(folder.path(), "/out", "read-write").start_memory().await?;
     let script = json!([
-        ["write", "/out/new.txt", "one"], ["append", "/out/new.txt", " two"], ["read", "/out/new.txt"],
-        ["mkdir", "/out/d"], ["rename", "/out/new.txt", "/out/d/moved.txt"], ["remove", "/out/a.txt"],
-        ["truncate", "/out/sub/b.txt"], ["mkdir", "/out/e"], ["rmdir", "/out/e"],
+        ["write", "/out/new.txt", "one"],
+        ["append", "/out/new.txt", " two"],
+        ["read", "/out/new.txt"],
+        ["mkdir", "/out/d"],
+        ["rename", "/out/new.txt", "/out/d/moved.txt"],
+        ["remove", "/out/a.txt"],
+        ["truncate", "/out/sub/b.txt"],
+        ["mkdir", "/out/e"],
+        ["rmdir", "/out/e"],
     ]);
     let seen = host.ask(script).await?;
     ensure!(seen[2] == "one two" && seen.iter().all(|seen| seen.get("error").is_none()), "{seen:?}");
@@ -102,8 +113,12 @@ async fn two_directories_have_their_own_rights() -> Result<()> {
         .await?;
     let before = snapshot(read.path())?;
     let script = json!([
-        ["write", "/in/x", "1"], ["write", "/out/x", "1"], ["rename", "/out/x", "/in/x"], ["rename", "/in/a.txt", "/out/a2.txt"],
-        ["read", "/in/a.txt"], ["hard-link", "/in/a.txt", "/out/linked.txt"],
+        ["write", "/in/x", "1"],
+        ["write", "/out/x", "1"],
+        ["rename", "/out/x", "/in/x"],
+        ["rename", "/in/a.txt", "/out/a2.txt"],
+        ["read", "/in/a.txt"],
+        ["hard-link", "/in/a.txt", "/out/linked.txt"],
     ]);
     let seen = host.ask(script).await?;
     let refused = |place: usize| seen[place].get("error").is_some();

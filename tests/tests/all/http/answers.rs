@@ -14,8 +14,11 @@ async fn method_headers_and_body_arrive_as_the_guest_wrote_them() -> Result<()> 
     let server = Server::start().await?;
     let host = granted(&server).start_memory().await?;
     let body = "b".repeat(400);
-    let seen = host.ask(json!([["http", "POST", server.url("/echo?q=a%20b"), body, [["x-mine", "one"], ["x-mine", "two"]]]])).await?;
-    let came: serde_json::Value = serde_json::from_str(seen[0]["body"].as_str().unwrap_or_default()).unwrap_or_default();
+    let seen = host
+        .ask(json!([["http", "POST", server.url("/echo?q=a%20b"), body, [["x-mine", "one"], ["x-mine", "two"]]]]))
+        .await?;
+    let came: serde_json::Value =
+        serde_json::from_str(seen[0]["body"].as_str().unwrap_or_default()).unwrap_or_default();
     // The echo may be cut after 512 bytes; then it is looked at as text.
     let text = seen[0]["body"].as_str().unwrap_or_default();
     ensure!(seen[0]["status"] == 200, "{seen:?}");
@@ -29,7 +32,9 @@ async fn a_large_body_goes_both_ways_in_pieces() -> Result<()> {
     let server = Server::start().await?;
     let host = granted(&server).start_memory().await?;
     let (up, down) = ("u".repeat(100_000), 300_000);
-    let seen = host.ask(json!([["http", "POST", server.url("/echo"), up], ["http", "GET", server.url(&format!("/large/{down}"))]])).await?;
+    let seen = host
+        .ask(json!([["http", "POST", server.url("/echo"), up], ["http", "GET", server.url(&format!("/large/{down}"))]]))
+        .await?;
     ensure!(seen[0]["bytes"].as_u64().is_some_and(|bytes| bytes > 100_000), "{}", seen[0]);
     ensure!(seen[1]["bytes"] == down && seen[1]["reads"].as_u64().is_some_and(|reads| reads > 10), "{}", seen[1]);
     Ok(())

@@ -10,7 +10,8 @@ fn names_of_the_inside() -> Vec<String> {
     let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
     let names = hosts.lines().filter(|line| !line.starts_with('#')).flat_map(|line| line.split_whitespace().skip(1));
     let inside = |name: &&str| {
-        let addresses: Vec<IpAddr> = (*name, 1).to_socket_addrs().map(|all| all.map(|a| a.ip()).collect()).unwrap_or_default();
+        let addresses: Vec<IpAddr> =
+            (*name, 1).to_socket_addrs().map(|all| all.map(|a| a.ip()).collect()).unwrap_or_default();
         *name != "localhost" && !addresses.is_empty() && addresses.iter().all(IpAddr::is_loopback)
     };
     let mut names: Vec<String> = names.filter(inside).map(str::to_owned).collect();
@@ -62,7 +63,8 @@ async fn localhost_and_a_spelled_address_are_dialled_where_they_are_granted() ->
 async fn a_redirect_is_handed_to_the_guest_and_not_followed() -> Result<()> {
     let server = Server::start().await?;
     let host = TestHost::script().http(&format!("GET {}/redirect", server.authority())).start_memory().await?;
-    let seen = host.ask(json!([["http", "GET", server.url("/redirect")], ["http", "GET", server.url("/echo")]])).await?;
+    let seen =
+        host.ask(json!([["http", "GET", server.url("/redirect")], ["http", "GET", server.url("/echo")]])).await?;
     ensure!(seen[0]["status"] == 302 && seen[0]["location"] == "/echo", "{seen:?}");
     // Following it would be a request of its own, judged like any other.
     ensure!(seen[1]["error"] == "HTTP-request-denied", "{seen:?}");

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 /// What came of a request: its status, or the error.
 fn outcome(seen: &Value) -> String {
-    seen["status"].as_u64().map_or_else(|| seen["error"].as_str().unwrap_or("?").to_owned(), |status| status.to_string())
+    seen["status"]
+        .as_u64()
+        .map_or_else(|| seen["error"].as_str().unwrap_or("?").to_owned(), |status| status.to_string())
 }
 
 const DENIED: &str = "HTTP-request-denied";
@@ -105,7 +107,9 @@ async fn odd_spellings_of_a_granted_host_are_refused() -> Result<()> {
         let error = seen[0]["error"].as_str().unwrap_or_default();
         ensure!(error == DENIED || error.contains("not taken"), "{authority}: {}", seen[0]);
     }
-    for (scheme, path) in [("ftp", "/echo"), ("HTTP", "/echo"), ("https", "//x/"), ("http", "/a/%2e%2e/b"), ("http", "//x/")] {
+    for (scheme, path) in
+        [("ftp", "/echo"), ("HTTP", "/echo"), ("https", "//x/"), ("http", "/a/%2e%2e/b"), ("http", "//x/")]
+    {
         let seen = host.ask(json!([["http-raw", "GET", scheme, server.authority(), path]])).await?;
         let error = seen[0]["error"].as_str().unwrap_or_default();
         ensure!(!error.is_empty(), "{scheme} {path}: {}", seen[0]);
@@ -129,7 +133,9 @@ async fn a_header_cannot_name_another_host_or_carry_a_second_request() -> Result
         let seen = host.ask(json!([["http", "GET", server.url("/echo"), null, [header]]])).await?;
         ensure!(seen[0]["error"].is_string(), "{header}: {}", seen[0]);
     }
-    for (method, path) in [("GET", "/a\r\nx: y"), ("GET", "/a b"), ("GET", "http://other.example/"), ("CONNECT", "/"), ("get", "/")] {
+    for (method, path) in
+        [("GET", "/a\r\nx: y"), ("GET", "/a b"), ("GET", "http://other.example/"), ("CONNECT", "/"), ("get", "/")]
+    {
         let seen = host.ask(json!([["http-raw", method, "http", server.authority(), path]])).await?;
         ensure!(seen[0]["error"].is_string(), "{method} {path:?}: {}", seen[0]);
     }

@@ -80,7 +80,11 @@ async fn an_outcome_counts_as_well_as_arguments() -> Result<()> {
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("big"), vec![b'b'; 60_000])?;
     let host = |limits: &str| {
-        TestHost::script().limits(limits).uses("fixture:echo/echo").capability("echo", "echo").directory(folder.path(), "/in", "read")
+        TestHost::script().limits(limits).uses("fixture:echo/echo").capability("echo", "echo").directory(
+            folder.path(),
+            "/in",
+            "read",
+        )
     };
     let script = json!([["load", "/in/big"]]);
     let flow = host("call_kib = 32").start_memory().await?.run(&script).await?;
@@ -123,12 +127,15 @@ async fn handles_of_a_capability_count_like_all_others() -> Result<()> {
 
 #[tokio::test]
 async fn a_limit_that_no_host_can_keep_is_refused_with_its_range() -> Result<()> {
-    for (limit, value) in [("memory_mib", 1025), ("recorded_mib", 97), ("call_kib", 4097), ("handles_max", 0), ("fuel", 0)] {
+    for (limit, value) in
+        [("memory_mib", 1025), ("recorded_mib", 97), ("call_kib", 4097), ("handles_max", 0), ("fuel", 0)]
+    {
         let refused = TestHost::script().limits(&format!("{limit} = {value}")).start_memory().await;
         let message = refused.err().with_context(|| format!("{limit} = {value} was accepted"))?.to_string();
         ensure!(message.contains(&format!("limits.{limit} = {value} is out of range; it is from 1 to ")), "{message}");
     }
-    let unknown = TestHost::script().limits("memory_mb = 8").start_memory().await.err().context("a slip was accepted")?;
+    let unknown =
+        TestHost::script().limits("memory_mb = 8").start_memory().await.err().context("a slip was accepted")?;
     ensure!(unknown.to_string().contains("unknown field `memory_mb`"), "{unknown}");
     Ok(())
 }

@@ -44,8 +44,15 @@ async fn flows_complete_while_two_other_agents_spin() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_of_traps_leaves_the_host_as_it_was() -> Result<()> {
-    let host = TestHost::script().agent("b", "script").subscribe("b.do").publish("b.>").results("b.>").start_memory().await?;
-    let bad = [json!([["trap"]]), json!([["memory", 500]]), json!([["recurse"]]), json!([["exit", 1]]), json!([["panic", "p"]])];
+    let host =
+        TestHost::script().agent("b", "script").subscribe("b.do").publish("b.>").results("b.>").start_memory().await?;
+    let bad = [
+        json!([["trap"]]),
+        json!([["memory", 500]]),
+        json!([["recurse"]]),
+        json!([["exit", 1]]),
+        json!([["panic", "p"]]),
+    ];
     let mut storm = Vec::new();
     for script in bad.iter().cycle().take(200) {
         storm.push(host.submit("a.do", script).await?);

@@ -124,8 +124,12 @@ impl Coverage {
 
     /// What is missing, in words.
     pub(super) fn missing(&self) -> Vec<String> {
-        let mut missing: Vec<String> =
-            BASE.iter().chain(&BEYOND).filter(|name| !self.functions.contains_key(**name)).map(|n| (*n).to_owned()).collect();
+        let mut missing: Vec<String> = BASE
+            .iter()
+            .chain(&BEYOND)
+            .filter(|name| !self.functions.contains_key(**name))
+            .map(|n| (*n).to_owned())
+            .collect();
         missing.extend(ENDS.iter().filter(|end| !self.ends.contains_key(end.name())).map(|end| end.name().to_owned()));
         let providers = ["base", "wasi", "echo", "echo-two"];
         missing.extend(providers.iter().filter(|p| !self.providers.contains(**p)).map(|p| format!("provider {p}")));

@@ -104,7 +104,8 @@ async fn a_thousand_activations_replay_with_nothing_but_a_copy_of_the_ledger() -
     for flow in recorded.iter().filter_map(|flow| flow.events.first()).filter_map(|root| root.envelope.flow) {
         let flow = query::gather(&reader, flow)?;
         for (attempt, verdict) in flow.attempts.iter().zip(replay(&reader, &flow).await?) {
-            let what = || format!("{}: {verdict:#?}", script_of(attempt.event.as_ref().and_then(|e| e.body.as_deref())));
+            let what =
+                || format!("{}: {verdict:#?}", script_of(attempt.event.as_ref().and_then(|e| e.body.as_deref())));
             ensure!(verdict.identical, "an activation does not replay: {}", what());
             let imposed = attempt.status().is_some_and(manes_core::record::EndStatus::imposed);
             ensure!((verdict.fuel == Fuel::Equal) != imposed, "fuel must be compared unless imposed: {}", what());

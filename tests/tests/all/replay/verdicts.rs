@@ -6,7 +6,7 @@ use manes_core::ids::Digest;
 use manes_core::record::Kind;
 use manes_runtime::deploy::DeploymentBody;
 use manes_runtime::query::{AttemptRecord, FlowRecord};
-use manes_runtime::replay::{Fuel, Replayer, ReplayError, Verdict};
+use manes_runtime::replay::{Fuel, ReplayError, Replayer, Verdict};
 use manes_runtime::seams::Seams;
 use manes_tests::host::fresh_engine;
 use manes_tests::{Running, TestHost};
@@ -126,7 +126,8 @@ async fn a_component_that_is_not_with_the_ledger_is_named() -> Result<()> {
 
 #[tokio::test]
 async fn one_flow_holds_each_of_its_attempts_once() -> Result<()> {
-    let host = TestHost::script().agent("b", "script").subscribe("a.*").publish("b.>").results("b.>").start_memory().await?;
+    let host =
+        TestHost::script().agent("b", "script").subscribe("a.*").publish("b.>").results("b.>").start_memory().await?;
     let flow = host.run(&json!([["emit", "a.next", "[]"]])).await?;
     let record: FlowRecord = host.record(flow.flow)?;
     let agents: Vec<_> = record.attempts.iter().map(|attempt| attempt.agent().to_owned()).collect();

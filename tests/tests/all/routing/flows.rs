@@ -47,13 +47,8 @@ async fn every_agent_whose_pattern_matches_takes_the_event_once() -> Result<()> 
 
 #[tokio::test]
 async fn a_result_is_done_by_being_there_and_anything_else_is_recorded_unrouted() -> Result<()> {
-    let host = TestHost::new()
-        .agent("a", "script")
-        .subscribe("a.do")
-        .publish(">")
-        .results("answer.>")
-        .start_memory()
-        .await?;
+    let host =
+        TestHost::new().agent("a", "script").subscribe("a.do").publish(">").results("answer.>").start_memory().await?;
     let flow = host.run(&json!([["emit", "answer.given", "42"], ["emit", "nobody.listens", "x"]])).await?;
     let unrouted = |topic: &str| flow.events.iter().find(|e| e.topic == topic).and_then(|e| e.unrouted.clone());
     ensure!(unrouted("answer.given").is_none(), "{}", view::sketch(&flow));
@@ -97,7 +92,13 @@ async fn two_agents_that_answer_each_other_stop_after_sixty_four_hops() -> Resul
 
 #[tokio::test]
 async fn an_emitted_event_carries_what_the_host_and_the_guest_said() -> Result<()> {
-    let host = TestHost::script().agent("b", "script").subscribe("a.next").publish("b.>").results("b.>").start_memory().await?;
+    let host = TestHost::script()
+        .agent("b", "script")
+        .subscribe("a.next")
+        .publish("b.>")
+        .results("b.>")
+        .start_memory()
+        .await?;
     let second = json!([["event"], ["report", "b.reported"]]).to_string();
     let options = json!({ "type": "application/json", "extensions": { "mood": "good" } });
     let flow = host.run(&json!([["emit", "a.next", second, options]])).await?;
@@ -115,11 +116,21 @@ async fn an_emitted_event_carries_what_the_host_and_the_guest_said() -> Result<(
 
 #[tokio::test]
 async fn bytes_stay_bytes_on_their_way() -> Result<()> {
-    let host = TestHost::script().agent("b", "script").subscribe("a.next").publish("b.>").results("b.>").start_memory().await?;
+    let host = TestHost::script()
+        .agent("b", "script")
+        .subscribe("a.next")
+        .publish("b.>")
+        .results("b.>")
+        .start_memory()
+        .await?;
     let script = json!([["emit", "b.done", "x"]]).to_string();
     let flow = host.run(&json!([["emit", "a.next", script, { "binary": true }]])).await?;
     let next = flow.events.iter().find(|event| event.topic == "a.next");
-    ensure!(next.is_some_and(|event| event.data.is_none() && event.bytes == script.len() as u64), "{}", view::sketch(&flow));
+    ensure!(
+        next.is_some_and(|event| event.data.is_none() && event.bytes == script.len() as u64),
+        "{}",
+        view::sketch(&flow)
+    );
     ensure!(flow.events.iter().any(|event| event.topic == "b.done"), "{}", view::sketch(&flow));
     Ok(())
 }

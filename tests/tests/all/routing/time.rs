@@ -56,7 +56,8 @@ async fn no_more_attempts_of_an_agent_than_its_concurrency_and_as_many() -> Resu
 #[tokio::test]
 async fn a_delayed_event_keeps_its_flow_open_and_comes_no_earlier() -> Result<()> {
     let host = TestHost::script().agent("b", "script").subscribe("a.later").start_memory().await?;
-    let submitted = host.submit("a.do", &json!([["emit", "a.later", "[]", { "delay": 400 }], ["emit", "a.now", "x"]])).await?;
+    let submitted =
+        host.submit("a.do", &json!([["emit", "a.later", "[]", { "delay": 400 }], ["emit", "a.now", "x"]])).await?;
     // Every other flow wakes the router: only the time itself may let the event through.
     let busy = async {
         loop {

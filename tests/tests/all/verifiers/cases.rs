@@ -40,7 +40,13 @@ impl<'a> Cases<'a> {
     }
 
     /// A folder with these files, and then changed on disk.
-    pub(crate) fn add_folder(&mut self, must: Must, what: impl Into<String>, image: &Image, change: impl FnOnce(&Path)) {
+    pub(crate) fn add_folder(
+        &mut self,
+        must: Must,
+        what: impl Into<String>,
+        image: &Image,
+        change: impl FnOnce(&Path),
+    ) {
         let folder = self.home.path().join(self.cases.len().to_string());
         std::fs::create_dir_all(&folder).expect("a folder");
         for (name, bytes) in image {
@@ -48,7 +54,9 @@ impl<'a> Cases<'a> {
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
             match self.image.get(name) {
                 // What is unchanged is linked: a copy of every component for every case would fill the disk.
-                Some(known) if Rc::ptr_eq(known, bytes) => std::fs::hard_link(self.original.join(name), path).expect("a link"),
+                Some(known) if Rc::ptr_eq(known, bytes) => {
+                    std::fs::hard_link(self.original.join(name), path).expect("a link")
+                }
                 _ => std::fs::write(path, bytes).expect("written"),
             }
         }
@@ -73,7 +81,9 @@ impl<'a> Cases<'a> {
                 (Verdict::Accepted(ours), Verdict::Accepted(theirs)) if ours != theirs => {
                     wrong.push(format!("{}: reports differ:\n{ours}\n{theirs}", case.what));
                 }
-                _ if !as_it_must(theirs) => wrong.push(format!("{}: must {:?}, and Python says {theirs:?}", case.what, case.must)),
+                _ if !as_it_must(theirs) => {
+                    wrong.push(format!("{}: must {:?}, and Python says {theirs:?}", case.what, case.must))
+                }
                 _ => {}
             }
         }

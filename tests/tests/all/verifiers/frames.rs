@@ -28,7 +28,8 @@ fn both_refuse_every_block_removed_repeated_or_moved() {
         let mut again = blocks.clone();
         again.push(blocks[place].clone());
         cases.add(Must::Refuse, format!("block {place} repeated at the end"), &with(&sample.image, &again));
-        for other in [place + 1, blocks.len() - 1].into_iter().filter(|other| *other < blocks.len() && *other != place) {
+        for other in [place + 1, blocks.len() - 1].into_iter().filter(|other| *other < blocks.len() && *other != place)
+        {
             let mut swapped = blocks.clone();
             swapped.swap(place, other);
             cases.add(Must::Refuse, format!("blocks {place} and {other} swapped"), &with(&sample.image, &swapped));
@@ -36,7 +37,11 @@ fn both_refuse_every_block_removed_repeated_or_moved() {
         let mut altered = blocks.clone();
         let middle = altered[place].len() / 2;
         altered[place][middle] ^= 0x10;
-        cases.add(Must::Refuse, format!("block {place} altered, its frame's sum made to fit"), &with(&sample.image, &altered));
+        cases.add(
+            Must::Refuse,
+            format!("block {place} altered, its frame's sum made to fit"),
+            &with(&sample.image, &altered),
+        );
     }
     let reversed: Vec<_> = blocks.iter().rev().cloned().collect();
     cases.add(Must::Refuse, "all blocks in reverse", &with(&sample.image, &reversed));
@@ -58,10 +63,18 @@ fn both_refuse_a_block_of_another_ledger_anywhere() {
         if place < blocks.len() {
             let mut replaced = blocks.clone();
             replaced[place] = alien.clone();
-            cases.add(Must::Refuse, format!("a foreign block in the place of {place}"), &with(&sample.image, &replaced));
+            cases.add(
+                Must::Refuse,
+                format!("a foreign block in the place of {place}"),
+                &with(&sample.image, &replaced),
+            );
             let tail = [&blocks[..place], &foreign[place.min(foreign.len())..]].concat();
             if place > 0 {
-                cases.add(Must::Refuse, format!("the other ledger's blocks from {place} on"), &with(&sample.image, &tail));
+                cases.add(
+                    Must::Refuse,
+                    format!("the other ledger's blocks from {place} on"),
+                    &with(&sample.image, &tail),
+                );
             }
         }
     }

@@ -16,12 +16,16 @@ impl Sample {
     /// Three starts of a host, one flow each; one event's data is so large that its body lies in a blob.
     pub(crate) fn new() -> Self {
         let agent = |name: &str, topic: &str| {
-            format!("[agent.{name}]\ncomponent = \"{}\"\nsubscribe = [\"{topic}\"]\npublish = [\"csv.>\"]\n", component(name).display())
+            format!(
+                "[agent.{name}]\ncomponent = \"{}\"\nsubscribe = [\"{topic}\"]\npublish = [\"csv.>\"]\n",
+                component(name).display()
+            )
         };
         let agents = agent("perceptor", "csv.question") + &agent("decomposer", "csv.parsed");
         let desk = Desk::new(&format!("results = [\"csv.decomposed\", \"csv.rejected\"]\n{agents}"));
         let mut checkpoints = Vec::new();
-        for (data, code) in [(asked("mean a by b", "x.csv"), 0), ("x".repeat(70_000), 3), (asked("count", "x.csv"), 0)] {
+        for (data, code) in [(asked("mean a by b", "x.csv"), 0), ("x".repeat(70_000), 3), (asked("count", "x.csv"), 0)]
+        {
             Cmd::manes(&desk).args(["run", "csv.question", "-"]).stdin(data).exits(code);
             let note = std::fs::read_to_string(desk.ledger().join("checkpoint")).expect("a checkpoint");
             let size = note.lines().nth(1).and_then(|line| line.parse().ok()).expect("a size");

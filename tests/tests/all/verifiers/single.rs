@@ -89,15 +89,33 @@ fn both_refuse_files_that_were_planted() {
     let mut cases = Cases::new(&folder, &sample.image, &[]);
     let some = "ab".repeat(32);
     let names = [
-        "extra", ".hidden", "README.md", "segments/00000001.seg", "segments/0.seg", "segments/00000000.seg.bak", "segments/deep/x",
-        "blobs/x", "blobs/zz/file", "artifacts/x", "artifacts/deep/x", "checkpoint.old", "head", "keys/host", "LOCK.new",
+        "extra",
+        ".hidden",
+        "README.md",
+        "segments/00000001.seg",
+        "segments/0.seg",
+        "segments/00000000.seg.bak",
+        "segments/deep/x",
+        "blobs/x",
+        "blobs/zz/file",
+        "artifacts/x",
+        "artifacts/deep/x",
+        "checkpoint.old",
+        "head",
+        "keys/host",
+        "LOCK.new",
     ];
     for name in names {
         let mut image = sample.image.clone();
         image.insert(name.into(), b"planted"[..].into());
         cases.add(Must::Refuse, format!("{name} planted"), &image);
     }
-    for name in [format!("artifacts/{some}"), format!("blobs/ab/{some}"), format!("blobs/00/{some}"), format!("artifacts/{}", some.to_uppercase())] {
+    for name in [
+        format!("artifacts/{some}"),
+        format!("blobs/ab/{some}"),
+        format!("blobs/00/{some}"),
+        format!("artifacts/{}", some.to_uppercase()),
+    ] {
         let mut image = sample.image.clone();
         image.insert(name.clone(), b"not what its name says"[..].into());
         cases.add(Must::Refuse, format!("{name} planted"), &image);
@@ -135,7 +153,8 @@ fn both_refuse_checkpoints_of_another_ledger_or_of_nobody() {
     let (text, signature) = note.split_once("\n\n").expect("a signed note");
     let foreign = &other.checkpoints[2].1;
     let (_, foreign_signature) = foreign.split_once("\n\n").expect("a signed note");
-    let bigger = note.replacen(&format!("\n{}\n", sample.checkpoints[2].0), &format!("\n{}\n", sample.checkpoints[2].0 + 1), 1);
+    let bigger =
+        note.replacen(&format!("\n{}\n", sample.checkpoints[2].0), &format!("\n{}\n", sample.checkpoints[2].0 + 1), 1);
     for (what, changed) in [
         ("of another ledger", foreign.clone()),
         ("with another ledger's signature", format!("{text}\n\n{foreign_signature}")),

@@ -47,9 +47,12 @@ async fn a_capability_that_trapped_is_new_for_the_next_attempt() -> Result<()> {
 async fn an_exit_is_recorded_with_its_code_and_never_forwarded() -> Result<()> {
     // Were one forwarded, this process would be gone.
     let host = TestHost::script().start_memory().await?;
-    for (script, code) in
-        [(json!([["exit", 0]]), 0), (json!([["exit", 1]]), 1), (json!([["exit-code", 7]]), 7), (json!([["exit-code", 255]]), 255)]
-    {
+    for (script, code) in [
+        (json!([["exit", 0]]), 0),
+        (json!([["exit", 1]]), 1),
+        (json!([["exit-code", 7]]), 7),
+        (json!([["exit-code", 255]]), 255),
+    ] {
         let flow = host.run(&json!([["emit", "a.lost", "x"], script[0]])).await?;
         let activation = view::ended(&flow, "exited", &format!("exit code {code}"))?;
         let message = activation.message.as_str();

@@ -42,15 +42,19 @@ async fn a_childs_body_over_four_kib_is_committed_to_and_not_kept() -> Result<()
     let flow = host.run(&json!([["echo-say", 100], ["echo-say", 10_000], ["echo-bytes", 10_000]])).await?;
     view::done(&flow)?;
     let record = host.record(flow.flow)?;
-    let lines: Vec<_> =
-        record.attempts[0].calls.iter().filter(|e| e.envelope.function.as_deref() == Some("manes:agent/log@0.1#write")).collect();
+    let lines: Vec<_> = record.attempts[0]
+        .calls
+        .iter()
+        .filter(|e| e.envelope.function.as_deref() == Some("manes:agent/log@0.1#write"))
+        .collect();
     ensure!(lines.len() == 2, "{}", lines.len());
     let (short, long) = (lines[0], lines[1]);
     ensure!(short.body.is_some() && short.envelope.body.is_some_and(|body| body.length < 4096));
     ensure!(long.body.is_none(), "a child's body of more than 4 KiB is kept");
     ensure!(long.envelope.body.is_some_and(|body| body.length > 10_000), "its commitment is missing");
     // The agent's own are kept whatever their size.
-    let own = record.attempts[0].calls.iter().find(|e| e.envelope.function.as_deref().is_some_and(|f| f.ends_with("#bytes")));
+    let own =
+        record.attempts[0].calls.iter().find(|e| e.envelope.function.as_deref().is_some_and(|f| f.ends_with("#bytes")));
     ensure!(own.context("the agent's call")?.body.as_ref().is_some_and(|body| body.len() > 20_000));
     ensure!(host.replay_all(flow.flow).await?.iter().all(|verdict| verdict.identical));
     Ok(())

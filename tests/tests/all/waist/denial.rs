@@ -71,10 +71,8 @@ async fn publishing_elsewhere_ends_as_denied_and_nothing_of_it_is_visible() -> R
 #[tokio::test]
 async fn the_line_that_a_denial_prints_allows_that_and_no_more() -> Result<()> {
     // Each pair: what is denied first and allowed with the printed line, and what is denied all the same.
-    let scripts: [(Value, Value); 2] = [
-        (json!([["emit", "b.x", "1"]]), json!([["emit", "b.y", "1"]])),
-        (json!([["idle"]]), json!([["relay", "x"]])),
-    ];
+    let scripts: [(Value, Value); 2] =
+        [(json!([["emit", "b.x", "1"]]), json!([["emit", "b.y", "1"]])), (json!([["idle"]]), json!([["relay", "x"]]))];
     for (script, other) in scripts {
         let build = |line: &str| {
             let agent = TestHost::new().agent("a", "script").subscribe("a.do").results(">").line(line);

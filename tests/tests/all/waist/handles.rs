@@ -63,7 +63,8 @@ async fn a_mixed_poll_is_answered_by_the_base_world_and_does_not_wait() -> Resul
 #[tokio::test]
 async fn pollables_of_the_base_world_are_always_ready() -> Result<()> {
     let host = TestHost::script().start_memory().await?;
-    let seen = host.ask(json!([["ready", "stdin"], ["ready", "stdout"], ["block", "stderr"], ["poll", ["stdin"]]])).await?;
+    let seen =
+        host.ask(json!([["ready", "stdin"], ["ready", "stdout"], ["block", "stderr"], ["poll", ["stdin"]]])).await?;
     ensure!(seen[0] == true && seen[1] == true && seen[3] == json!([0]), "{seen:?}");
     Ok(())
 }
@@ -93,7 +94,8 @@ async fn a_timer_waits_live_and_not_in_replay() -> Result<()> {
 async fn timers_of_no_time_and_of_all_time_hurt_nobody() -> Result<()> {
     let host = TestHost::script().limits("deadline_ms = 200").start_memory().await?;
     let forever = u64::MAX / 1_000_000;
-    let script = json!([["sleep", 0], ["poll", ["timer:0"]], ["until-now"], ["poll", [format!("timer:{forever}"), "stdout"]]]);
+    let script =
+        json!([["sleep", 0], ["poll", ["timer:0"]], ["until-now"], ["poll", [format!("timer:{forever}"), "stdout"]]]);
     view::done(&host.run(&script).await?)?;
     view::ended(&host.run(&json!([["sleep", forever]])).await?, "deadline", "deadline_ms = 400")?;
     Ok(())

@@ -101,10 +101,12 @@ async fn patch_levels_are_recorded_as_their_compatible_version() -> Result<()> {
     let built = components::bytes("script")?;
     let text = String::from_utf8_lossy(&built);
     let at = text.find("wasi:random/random@0.2.").context("the fixture imports randomness")?;
-    let version: String = text[at + "wasi:random/random@".len()..].chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+    let version: String =
+        text[at + "wasi:random/random@".len()..].chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
     let other = format!("{}{}", &version[..4], "9".repeat(version.len() - 4));
     ensure!(other != version, "{version}");
-    let patched = components::replaced(&built, &format!("wasi:random/random@{version}"), &format!("wasi:random/random@{other}"))?;
+    let patched =
+        components::replaced(&built, &format!("wasi:random/random@{version}"), &format!("wasi:random/random@{other}"))?;
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("patched.wasm"), patched)?;
     for component in [components::path("script"), folder.path().join("patched.wasm")] {

@@ -6,8 +6,13 @@ use serde_json::json;
 
 #[tokio::test]
 pub(crate) async fn a_stock_component_runs_without_any_grant_and_replays() -> Result<()> {
-    let host =
-        TestHost::new().agent("a", "stock").subscribe("a.do").publish("stock.counted").results("stock.*").start_memory().await?;
+    let host = TestHost::new()
+        .agent("a", "stock")
+        .subscribe("a.do")
+        .publish("stock.counted")
+        .results("stock.*")
+        .start_memory()
+        .await?;
     let flow = host.run(&json!("one two two three three three four five six seven")).await?;
     let activation = view::done(&flow)?;
     let counted = flow.events.iter().find(|event| event.topic == "stock.counted").and_then(|event| event.data.clone());
