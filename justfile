@@ -54,7 +54,7 @@ setup-languages:
 lint:
     cargo fmt --all --check
     cargo clippy {{cargo_flags}} --all-targets -- --deny warnings
-    cd guests && cargo fmt --all --check && cargo clippy --release --locked --all-targets -- --deny warnings
+    cd guests && cargo fmt --all --check && cargo clippy --release --locked --workspace --all-targets -- --deny warnings
 
 # Long tests: a 100 MB file, more seeds.
 soak: build fixtures

@@ -15,7 +15,8 @@ pub fn alone(test: &str, variables: &[(&str, &str)]) -> Result<bool> {
     if std::env::var_os(ALONE).is_some() {
         return Ok(true);
     }
-    let mut command = Command::new(std::env::current_exe()?);
+    // Not by its path: a build may have put another binary there meanwhile.
+    let mut command = Command::new("/proc/self/exe");
     command.args(["--exact", test, "--nocapture"]).env(ALONE, "1").envs(variables.iter().copied());
     let output = command.output()?;
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -198,7 +198,7 @@ impl TestHost {
     pub async fn start_memory(self) -> Result<Running> {
         let seams = self.seams.clone().unwrap_or_else(Seams::system);
         let ledger = Arc::new(Memory::new(seams));
-        Ok(self.start(ledger).await?)
+        self.start(ledger).await
     }
 
     /// Starts on a ledger in `folder/ledger`, whose keys lie in `folder/home`.
@@ -209,7 +209,7 @@ impl TestHost {
         let seams = self.seams.clone().unwrap_or_else(Seams::system);
         let ledger = Embedded::open(&folder.join("ledger"), &folder.join("home"), seams, Options::default())
             .with_context(|| format!("failed to open the ledger in {}", folder.display()))?;
-        Ok(self.start(Arc::new(ledger)).await?)
+        self.start(Arc::new(ledger)).await
     }
 
     /// Starts on a ledger; the host's own error is in the chain, for tests of refusals.

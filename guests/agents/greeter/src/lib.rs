@@ -19,9 +19,8 @@ pub struct Greeting {
 
 impl Agent for Greeter {
     type Input = Ask;
-    const INFO: Info = Info::new("greeter", "0.1.0", "Greets whoever asks")
-        .subscribes(&["hello.asked"])
-        .publishes(&["hello.greeted"]);
+    const INFO: Info =
+        Info::new("greeter", "0.1.0", "Greets whoever asks").subscribes(&["hello.asked"]).publishes(&["hello.greeted"]);
 
     fn handle(ask: Ask, _event: &Event) -> Handled {
         if ask.name.trim().is_empty() {

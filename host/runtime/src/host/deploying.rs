@@ -120,9 +120,8 @@ impl Host {
     ) -> Result<(), HostError> {
         let grants = self.manifest.capability_grants(section);
         let capabilities = provide(name, &loaded, &grants, &registry.capabilities)?;
-        let section_of = Section::of_capability(section);
-        let results = &self.manifest.results;
-        let body = body("capability", name, &loaded, &grants, &capabilities, &self.wasm, section_of, results);
+        let section_of = Section::of_capability(section, &self.manifest.results);
+        let body = body("capability", name, &loaded, &grants, &capabilities, &self.wasm, section_of);
         let claims = crate::claims::ask(&loaded, &self.context, name)
             .await
             .map_err(|message| HostError::Claims { name: name.to_owned(), message })?;
@@ -188,9 +187,8 @@ impl Host {
         let loaded = self.agent_component(registry, name, section)?;
         let grants = self.manifest.agent_grants(section);
         let capabilities = provide(name, &loaded, &grants, &registry.capabilities)?;
-        let section_of = Section::of_agent(section);
-        let results = &self.manifest.results;
-        let body = body("agent", name, &loaded, &grants, &capabilities, &self.wasm, section_of, results);
+        let section_of = Section::of_agent(section, &self.manifest.results);
+        let body = body("agent", name, &loaded, &grants, &capabilities, &self.wasm, section_of);
         let absent = loaded
             .foreign_imports()
             .any(|import| grants.grants_interface(&import.id()) && !capabilities.contains_key(&import.id()));

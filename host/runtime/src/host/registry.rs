@@ -65,21 +65,23 @@ pub(super) struct Section {
     limits: manes_core::limits::Limits,
     config: BTreeMap<String, String>,
     concurrency: u32,
+    results: Vec<Pattern>,
 }
 
 impl Section {
-    pub(super) fn of_agent(section: &AgentSection) -> Self {
+    pub(super) fn of_agent(section: &AgentSection, results: &[Pattern]) -> Self {
         Self {
             subscribe: section.subscribe.clone(),
             limits: section.limits.clone(),
             config: section.config.clone(),
             concurrency: section.concurrency,
+            results: results.to_vec(),
         }
     }
 
-    pub(super) fn of_capability(section: &CapabilitySection) -> Self {
+    pub(super) fn of_capability(section: &CapabilitySection, results: &[Pattern]) -> Self {
         let (limits, config) = (section.limits.clone(), section.config.clone());
-        Self { subscribe: Vec::new(), limits, config, concurrency: 1 }
+        Self { subscribe: Vec::new(), limits, config, concurrency: 1, results: results.to_vec() }
     }
 }
 
@@ -91,7 +93,6 @@ pub(super) fn body(
     capabilities: &Capabilities,
     wasm: &Wasm,
     section: Section,
-    results: &[Pattern],
 ) -> DeploymentBody {
     let contracts = deploy::contracts(loaded, capabilities);
     DeploymentBody {
@@ -105,7 +106,7 @@ pub(super) fn body(
         limits: section.limits,
         config: section.config,
         concurrency: section.concurrency,
-        results: results.to_vec(),
+        results: section.results,
         providers: contracts.providers,
         provider_components: contracts.provider_components,
         engine: wasm.fingerprint(),

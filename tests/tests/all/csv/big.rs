@@ -37,7 +37,7 @@ fn write(desk: &Desk, name: &str, bytes: usize) -> Written {
             "{},{},{value},\"some text, that fills the line {:016x}\"\n",
             written.rows,
             CITIES[city],
-            seed.next()
+            seed.number()
         ));
         written.rows += 1;
         written.sums[city] += value;

@@ -25,7 +25,7 @@ async fn measure() -> Result<()> {
     let host = TestHost::script().uses("fixture:echo/echo").capability("echo", "echo").start_memory().await?;
     // Each touches 60 MiB before it goes over its limit, every fourth one inside the capability.
     let bomb = async |number: usize| {
-        let script = if number % 4 == 0 {
+        let script = if number.is_multiple_of(4) {
             json!([["echo-grow", 60], ["echo-grow", 500]])
         } else {
             json!([["hold", 60], ["hold", 60]])

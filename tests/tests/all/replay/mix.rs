@@ -125,7 +125,7 @@ pub(super) fn scripts(count: usize, seed: u64, server: &str) -> Vec<Value> {
     let mut scripts: Vec<Value> = alone.collect();
     while scripts.len() < count {
         let mut script: Vec<Value> = (0..seed.below(6)).map(|_| seed.pick(&plain).clone()).collect();
-        script.push(json!(["everything", seed.next() >> 1]));
+        script.push(json!(["everything", seed.number() >> 1]));
         script.extend((0..seed.below(4)).map(|_| seed.pick(&plain).clone()));
         if seed.below(4) == 0 {
             // Spinning costs a tenth of a second each time: the last one is drawn less often.

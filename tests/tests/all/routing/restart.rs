@@ -47,7 +47,7 @@ async fn queued_events_survive_a_stop_and_run_after_the_next_start() -> Result<(
     let host = waiting(true).start_embedded(folder.path()).await?;
     for (number, submitted) in submitted.iter().enumerate() {
         let flow = host.ended(submitted).await?;
-        ensure!(view::reported(&flow)?[0] == number.to_string(), "{}", view::sketch(&flow));
+        ensure!(view::reported(&flow)?[0] == *number.to_string(), "{}", view::sketch(&flow));
     }
     host.stop().await?;
     Ok(())
