@@ -53,7 +53,6 @@ fn replays_with_equal_fuel(desk: &Desk, flow: &str) {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "what the guest reads is compared with this machine's clock")]
 fn a_stock_python_component_runs_without_grants_and_replays_with_equal_fuel() {
     let Some(component) = python() else { return };
     let desk = desk(&component, "python.asked", "python.answered", "");

@@ -23,7 +23,6 @@ pub(crate) fn binary(name: &str) -> PathBuf {
 }
 
 /// Polls `fact` until it is there.
-#[expect(clippy::disallowed_methods, reason = "the deadline of a test is in the time of the machine that runs it")]
 #[expect(clippy::disallowed_methods, reason = "the deadline of a wait for another process")]
 pub(crate) fn until<T>(what: &str, mut fact: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + DEADLINE;
