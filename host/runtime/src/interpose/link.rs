@@ -1,14 +1,15 @@
 //! Defines every import of a component: each function and each resource leads into the waist.
 
 use super::convert::{Lend, from_val, to_val};
+use super::typed::{Params, Return, Visitor, adapter};
 use crate::component::{Function, Interface};
 use crate::state::Guest;
 use manes_core::function::{FunctionId, compatible};
-use manes_core::value::{Shape, Signature, Value};
+use manes_core::value::{Handle, Shape, Signature, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, Linker, ResourceDynamic, ResourceType, Val};
+use wasmtime::component::{Component, Linker, LinkerInstance, ResourceAny, ResourceDynamic, ResourceType, Val};
 use wasmtime::{Engine, Result, StoreContextMut, format_err};
 
 /// Names of resources, numbered: the number is what wasmtime checks handles by.
@@ -20,6 +21,14 @@ struct Kinds {
 impl Kinds {
     fn number(&self, name: &str) -> Option<u32> {
         self.names.iter().position(|known| known == name).and_then(|place| u32::try_from(place).ok())
+    }
+
+    /// Gives the guest a resource that stands for `handle`.
+    fn make(&self, store: &mut StoreContextMut<'_, Guest>, handle: &Handle) -> Result<ResourceAny> {
+        let kind = self.number(&handle.resource);
+        let kind = kind.ok_or_else(|| format_err!("{} is not imported here", handle.resource))?;
+        let rep = store.data_mut().waist.handles.insert(handle.clone())?;
+        ResourceDynamic::new_own(rep, kind).try_into_resource_any(store)
     }
 }
 
@@ -60,11 +69,17 @@ pub fn link(
                 ComponentItem::ComponentFunc(_) => {
                     let function = interface.functions.get(item).cloned();
                     let function = Arc::new(function.ok_or_else(|| format_err!("no function {item}"))?);
-                    let kinds = kinds.clone();
-                    into.func_new_async(item, move |store, _, params, results| {
-                        let (function, kinds) = (function.clone(), kinds.clone());
-                        Box::new(async move { called(store, &function, &kinds, params, results).await })
-                    })?;
+                    let import = Import { function, kinds: kinds.clone() };
+                    let signature = import.function.signature.clone();
+                    match adapter(&signature, Define { into: &mut into, item, import }) {
+                        Ok(defined) => defined?,
+                        Err(Define { into, item, import }) => {
+                            into.func_new_async(item, move |store, _, params, results| {
+                                let import = import.clone();
+                                Box::new(async move { import.called(store, params, results).await })
+                            })?;
+                        }
+                    }
                 }
                 _ => {}
             }
@@ -82,36 +97,61 @@ fn drop_function(resource: &str) -> Function {
     }
 }
 
-/// One call from a guest: values in, the waist, values out.
-async fn called(
-    mut store: StoreContextMut<'_, Guest>,
-    function: &Function,
-    kinds: &Kinds,
-    params: &[Val],
-    results: &mut [Val],
-) -> Result<()> {
-    let mut args = Vec::with_capacity(params.len());
-    for ((_, shape), val) in function.signature.params.iter().zip(params) {
-        args.push(from_val(shape, val, &mut |_, any, lend| {
-            let rep = any.try_into_resource_dynamic(&mut store)?.rep();
-            let waist = &mut store.data_mut().waist;
-            match lend {
-                Lend::Own => waist.handles.take(rep),
-                Lend::Borrow => waist.handles.get(rep),
-            }
-        })?);
+/// An imported function: both ways to call it, typed and through `Val`, are the waist with other packaging.
+#[derive(Debug, Clone)]
+struct Import {
+    function: Arc<Function>,
+    kinds: Arc<Kinds>,
+}
+
+impl Import {
+    async fn called(&self, mut store: StoreContextMut<'_, Guest>, params: &[Val], results: &mut [Val]) -> Result<()> {
+        let signature = &self.function.signature;
+        let shapes = signature.params.iter().map(|(_, shape)| shape);
+        let mut name = |_: &str, any: ResourceAny, lend: Lend| name(&mut store, any, lend);
+        let args = shapes.zip(params).map(|(shape, val)| from_val(shape, val, &mut name)).collect::<Result<_>>()?;
+        let outcome = store.data_mut().waist.call(&self.function, args).await?;
+        if let (Some(shape), Some(value), Some(slot)) = (&signature.result, &outcome, results.first_mut()) {
+            *slot = to_val(shape, value, &mut |handle, _| self.kinds.make(&mut store, handle))?;
+        }
+        Ok(())
     }
-    let outcome = store.data_mut().waist.call(function, args).await?;
-    if let (Some(shape), Some(value), Some(slot)) = (&function.signature.result, &outcome, results.first_mut()) {
-        *slot = to_val(shape, value, &mut |handle, _| {
-            let kind = kinds
-                .number(&handle.resource)
-                .ok_or_else(|| format_err!("{} is not imported here", handle.resource))?;
-            let rep = store.data_mut().waist.handles.insert(handle.clone())?;
-            ResourceDynamic::new_own(rep, kind).try_into_resource_any(&mut store)
-        })?;
+
+    async fn called_typed<P: Params, R: Return>(&self, mut store: StoreContextMut<'_, Guest>, params: P) -> Result<R> {
+        let signature = &self.function.signature;
+        let args = params.into_values(signature, &mut |_, any, lend| name(&mut store, any, lend))?;
+        let outcome = store.data_mut().waist.call(&self.function, args).await?;
+        R::from_value(outcome, signature, &mut |handle, _| self.kinds.make(&mut store, handle))
     }
-    Ok(())
+}
+
+/// Defines an import through its adapter.
+struct Define<'a, 'b> {
+    into: &'a mut LinkerInstance<'b, Guest>,
+    item: &'a str,
+    import: Import,
+}
+
+impl Visitor for Define<'_, '_> {
+    type Output = Result<()>;
+
+    fn visit<P: Params, R: Return>(self) -> Result<()> {
+        let Self { into, item, import } = self;
+        into.func_wrap_async(item, move |store, params: P| {
+            let import = import.clone();
+            Box::new(async move { import.called_typed::<P, R>(store, params).await })
+        })
+    }
+}
+
+/// The handle that the guest passed as `any`.
+fn name(store: &mut StoreContextMut<'_, Guest>, any: ResourceAny, lend: Lend) -> Result<Handle> {
+    let rep = any.try_into_resource_dynamic(&mut *store)?.rep();
+    let handles = &mut store.data_mut().waist.handles;
+    match lend {
+        Lend::Own => handles.take(rep),
+        Lend::Borrow => handles.get(rep),
+    }
 }
 
 async fn dropped(mut store: StoreContextMut<'_, Guest>, drop: &Function, rep: u32) -> Result<()> {

@@ -6,6 +6,8 @@
 mod convert;
 mod link;
 pub mod shape;
+mod typed;
 
 pub use convert::{Lend, from_val, to_val};
 pub use link::link;
+pub use typed::{Params, Return, Visitor, adapter};
