@@ -18,7 +18,10 @@ pub(crate) async fn load(global: &Global, args: LoadArgs) -> anyhow::Result<Exit
     session.close().await?;
     let Reply::Load(reply) = reply? else { anyhow::bail!("the host answered something else") };
     if global.json {
-        say!("{}", serde_json::json!({ "loaded": args.name, "started": reply.started }));
+        let (started, waits_for) = (&reply.started, &reply.waits_for);
+        say!("{}", serde_json::json!({ "loaded": args.name, "started": started, "waits_for": waits_for }));
+    } else if !reply.waits_for.is_empty() {
+        say!("{} loaded · waits for {}", args.name, reply.waits_for.join(", "));
     } else if reply.started.is_empty() {
         say!("{} loaded", args.name);
     } else {

@@ -5,7 +5,7 @@ use crate::control::{self, Address};
 use crate::exit::{Exit, coded};
 use crate::{open, output, paths};
 use anyhow::Context as _;
-use manes_runtime::host::Host;
+use manes_runtime::host::{CapabilityView, Host};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -86,14 +86,21 @@ fn failure(served: Result<std::io::Result<()>, tokio::task::JoinError>) -> anyho
 
 /// The inner error is of standard output.
 async fn announce(global: &Global, host: &Host, address: &Address) -> anyhow::Result<std::io::Result<()>> {
-    let agents = host.agents().await?;
+    let (agents, capabilities) = (host.agents().await?, host.capabilities().await);
     if global.json {
-        let shape = serde_json::json!({ "ledger": host.ledger().id(), "control": address.address, "agents": agents });
+        let (ledger, control) = (host.ledger().id(), address.address);
+        let shape =
+            serde_json::json!({ "ledger": ledger, "control": control, "agents": agents, "capabilities": capabilities });
         return Ok(output::try_line(format_args!("{shape}")));
     }
     eprintln!("ledger   {} ({})", paths::ledger(global).display(), host.ledger().id().short());
     for agent in agents {
         eprintln!("agent    {:<16} {:<8} {}", agent.name, agent.state, agent.subscribe.join(", "));
+    }
+    for capability in capabilities {
+        let CapabilityView { name, state, exports, waits_for } = capability;
+        let waits = if waits_for.is_empty() { String::new() } else { format!(" waits for {}", waits_for.join(", ")) };
+        eprintln!("provides {name:<16} {state:<8} {}{waits}", exports.join(", "));
     }
     eprintln!("control  http://{}", address.address);
     eprintln!("ready    stop with Ctrl-C");

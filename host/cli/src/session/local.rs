@@ -84,8 +84,8 @@ async fn nobody(host: &Host, topic: &str) -> anyhow::Result<anyhow::Error> {
 }
 
 async fn load(host: &Host, request: LoadRequest) -> anyhow::Result<LoadReply> {
-    let started = host.load_capability(&request.name, request.path.as_deref()).await.map_err(refused)?;
-    Ok(LoadReply { started })
+    let brought = host.load_capability(&request.name, request.path.as_deref()).await.map_err(refused)?;
+    Ok(LoadReply { started: brought.started, waits_for: brought.waits_for })
 }
 
 fn refused(error: HostError) -> anyhow::Error {

@@ -53,8 +53,10 @@ pub(crate) struct LoadRequest {
 /// What a load changed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct LoadReply {
-    /// Agents that waited for it and now run.
+    /// Agents and capabilities that waited for it and now run.
     pub(crate) started: Vec<String>,
+    /// Interfaces that it waits for itself.
+    pub(crate) waits_for: Vec<String>,
 }
 
 /// What can be asked of a host.
@@ -77,7 +79,7 @@ pub(crate) enum Reply {
     Pong,
     /// The flow.
     Run(RunReply),
-    /// The agents that started.
+    /// What started.
     Load(LoadReply),
     /// Why not, with an exit code.
     Refused {

@@ -1,16 +1,39 @@
 //! Bringing agents and capabilities into force: everything is checked before anything is recorded.
 
-use super::registry::{Registry, Section, body, provide, values};
+use super::registry::{Registry, Section, absent, body, provide, values};
 use super::{Host, HostError};
-use crate::component::{LoadError, Loaded};
+use crate::component::{Interface, Loaded};
 use crate::deploy::{self, Deployment, DeploymentBody, IN_FORCE, REMOVED, WAITING};
 use crate::manifest::{AgentSection, CapabilitySection};
 use crate::provider::Capability;
 use crate::router::Command;
 use manes_core::ids::Digest;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+
+/// What a load changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brought {
+    /// Agents and capabilities that waited for it and are in force now.
+    pub started: Vec<String>,
+    /// Interfaces that it waits for itself: nobody can use it before they are there.
+    pub waits_for: Vec<String>,
+}
+
+/// A capability as a command shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct CapabilityView {
+    /// Its name.
+    pub name: String,
+    /// `ready`, `waiting` for another one, or `unloaded`.
+    pub state: &'static str,
+    /// Interfaces that it offers, if it is loaded.
+    pub exports: Vec<String>,
+    /// Interfaces that it waits for.
+    pub waits_for: Vec<String>,
+}
 
 impl Host {
     pub(super) async fn deploy_all(&self) -> Result<(), HostError> {
@@ -21,7 +44,7 @@ impl Host {
         while !left.is_empty() {
             let mut next = 0;
             for (place, (name, section)) in left.iter().enumerate() {
-                if self.is_ready(&mut registry, name, section)? {
+                if self.is_ready(&registry, name, section).await? {
                     next = place;
                     break;
                 }
@@ -34,13 +57,12 @@ impl Host {
     }
 
     /// True if everything that a capability was granted from others is there.
-    fn is_ready(&self, registry: &mut Registry, name: &str, section: &CapabilitySection) -> Result<bool, HostError> {
+    async fn is_ready(&self, registry: &Registry, name: &str, section: &CapabilitySection) -> Result<bool, HostError> {
         let path = self.manifest.resolve(&section.component);
-        let loaded = self.component(registry, name, &path, deploy::check_capability)?;
+        let loaded = self.component(name, &path, deploy::check_capability).await?;
         let grants = self.manifest.capability_grants(section);
         let provided = provide(name, &loaded, &grants, &registry.capabilities)?;
-        let wanted = loaded.foreign_imports().filter(|import| grants.grants_interface(&import.id())).count();
-        Ok(provided.len() == wanted)
+        Ok(absent(&loaded, &grants, &provided).is_empty())
     }
 
     /// Names in force that the manifest does not have any more, or has in another role, are taken out.
@@ -50,7 +72,7 @@ impl Host {
         for body in bodies {
             let kept = match body.role.as_str() {
                 "agent" => self.manifest.agent.contains_key(&body.name),
-                _ => registry.capabilities.contains_key(&body.name),
+                _ => registry.capabilities.contains_key(&body.name) || registry.waiting.contains_key(&body.name),
             };
             if !kept {
                 self.append_deployment(registry, &body, REMOVED).await?;
@@ -65,7 +87,7 @@ impl Host {
     /// # Errors
     /// A name that the manifest does not have, a component that cannot be used, or one that its users do not fit.
     /// Nothing has changed then.
-    pub async fn load_capability(&self, name: &str, path: Option<&Path>) -> Result<Vec<String>, HostError> {
+    pub async fn load_capability(&self, name: &str, path: Option<&Path>) -> Result<Brought, HostError> {
         let section = self.manifest.capability.get(name).ok_or_else(|| HostError::Unknown {
             name: name.to_owned(),
             known: self.manifest.capability.keys().cloned().collect::<Vec<_>>().join(", "),
@@ -76,11 +98,52 @@ impl Host {
             registry.recorded.iter().filter(waits).map(|(name, _)| name.clone()).collect()
         };
         let before = waiting(&registry);
-        self.put_capability(&mut registry, name, section, path).await?;
+        let waits_for = self.put_capability(&mut registry, name, section, path).await?;
+        self.start_waiting(&mut registry).await?;
         self.refresh_users(&mut registry, name).await?;
         self.refresh_agents(&mut registry).await?;
         let after = waiting(&registry);
-        Ok(before.into_iter().filter(|agent| !after.contains(agent)).collect())
+        let started = before.into_iter().filter(|other| other != name && !after.contains(other)).collect();
+        Ok(Brought { started, waits_for })
+    }
+
+    /// The capabilities of the manifest.
+    pub async fn capabilities(&self) -> Vec<CapabilityView> {
+        let registry = self.registry.lock().await;
+        let view = |(name, section): (&String, &CapabilitySection)| {
+            let ready = registry.capabilities.get(name);
+            let waiting = registry.waiting.get(name);
+            let state = match (ready, waiting) {
+                (Some(_), _) => "ready",
+                (None, Some(_)) => "waiting",
+                (None, None) => "unloaded",
+            };
+            let loaded = ready.map(|capability| &capability.loaded).or(waiting);
+            let exports = loaded.map(|loaded| loaded.exports.values().filter(|i| deploy::is_offered(&i.name)));
+            let exports = exports.into_iter().flatten().map(Interface::id).collect();
+            let grants = self.manifest.capability_grants(section);
+            let waits_for = waiting.map(|loaded| {
+                let provided = provide(name, loaded, &grants, &registry.capabilities).unwrap_or_default();
+                absent(loaded, &grants, &provided)
+            });
+            CapabilityView { name: name.clone(), state, exports, waits_for: waits_for.unwrap_or_default() }
+        };
+        self.manifest.capability.iter().map(view).collect()
+    }
+
+    /// Capabilities that waited for what is there now come into force, and those that waited for them.
+    async fn start_waiting(&self, registry: &mut Registry) -> Result<(), HostError> {
+        loop {
+            let count = registry.waiting.len();
+            for (name, loaded) in registry.waiting.clone() {
+                if let Some(section) = self.manifest.capability.get(&name) {
+                    self.put_loaded(registry, &name, section, loaded).await?;
+                }
+            }
+            if registry.waiting.len() == count {
+                return Ok(());
+            }
+        }
     }
 
     /// Capabilities that use what `name` exports get the one that is there now.
@@ -105,54 +168,64 @@ impl Host {
         name: &str,
         section: &CapabilitySection,
         path: Option<&Path>,
-    ) -> Result<(), HostError> {
+    ) -> Result<Vec<String>, HostError> {
         let path = path.map_or_else(|| self.manifest.resolve(&section.component), Path::to_path_buf);
-        let loaded = self.component(registry, name, &path, deploy::check_capability)?;
+        let loaded = self.component(name, &path, deploy::check_capability).await?;
         self.put_loaded(registry, name, section, loaded).await
     }
 
+    /// Returns the interfaces that it waits for; nobody can use it before they are there.
     async fn put_loaded(
         &self,
         registry: &mut Registry,
         name: &str,
         section: &CapabilitySection,
         loaded: Arc<Loaded>,
-    ) -> Result<(), HostError> {
+    ) -> Result<Vec<String>, HostError> {
         let grants = self.manifest.capability_grants(section);
         let capabilities = provide(name, &loaded, &grants, &registry.capabilities)?;
+        let absent = absent(&loaded, &grants, &capabilities);
+        let status = if absent.is_empty() { IN_FORCE } else { WAITING };
         let section_of = Section::of_capability(section, &self.manifest.results);
         let body = body("capability", name, &loaded, &grants, &capabilities, &self.wasm, section_of);
         let claims = crate::claims::ask(&loaded, &self.context, name)
             .await
             .map_err(|message| HostError::Claims { name: name.to_owned(), message })?;
-        let (leaf, record) = self.deployment_record(registry, &body, IN_FORCE);
-        let capability = Capability {
-            name: name.to_owned(),
-            loaded,
-            claims,
-            env: values(&grants.env),
-            grants: Arc::new(grants),
-            limits: section.limits.clone(),
-            config: section.config.clone(),
-            capabilities,
-            deployment: leaf,
-        };
+        let (leaf, record) = self.deployment_record(registry, &body, status);
         let mut candidate = registry.capabilities.clone();
-        candidate.insert(name.to_owned(), Arc::new(capability));
-        self.check_agents(registry, &candidate)?;
-        self.append_record(registry, &body, IN_FORCE, leaf, record).await?;
-        registry.capabilities = candidate;
-        Ok(())
+        let mut waiting = registry.waiting.clone();
+        if status == WAITING {
+            candidate.remove(name);
+            waiting.insert(name.to_owned(), loaded);
+        } else {
+            waiting.remove(name);
+            let capability = Capability {
+                name: name.to_owned(),
+                loaded,
+                claims,
+                env: values(&grants.env),
+                grants: Arc::new(grants),
+                limits: section.limits.clone(),
+                config: section.config.clone(),
+                capabilities,
+                deployment: leaf,
+            };
+            candidate.insert(name.to_owned(), Arc::new(capability));
+        }
+        self.check_agents(registry, &candidate).await?;
+        self.append_record(registry, &body, status, leaf, record).await?;
+        (registry.capabilities, registry.waiting) = (candidate, waiting);
+        Ok(absent)
     }
 
     /// Every agent must fit the capabilities that are about to be in force.
-    fn check_agents(
+    async fn check_agents(
         &self,
         registry: &mut Registry,
         capabilities: &BTreeMap<String, Arc<Capability>>,
     ) -> Result<(), HostError> {
         for (name, section) in &self.manifest.agent {
-            let loaded = self.agent_component(registry, name, section)?;
+            let loaded = self.agent_component(registry, name, section).await?;
             provide(name, &loaded, &self.manifest.agent_grants(section), capabilities)?;
         }
         Ok(())
@@ -162,14 +235,14 @@ impl Host {
     async fn refresh_agents(&self, registry: &mut Registry) -> Result<(), HostError> {
         // All are compiled and checked before the first is recorded.
         let capabilities = registry.capabilities.clone();
-        self.check_agents(registry, &capabilities)?;
+        self.check_agents(registry, &capabilities).await?;
         for (name, section) in &self.manifest.agent {
             self.put_agent(registry, name, section).await?;
         }
         Ok(())
     }
 
-    fn agent_component(
+    async fn agent_component(
         &self,
         registry: &mut Registry,
         name: &str,
@@ -178,21 +251,19 @@ impl Host {
         if let Some(loaded) = registry.agents.get(name) {
             return Ok(loaded.clone());
         }
-        let loaded = self.component(registry, name, &self.manifest.resolve(&section.component), deploy::check_agent)?;
+        let path = self.manifest.resolve(&section.component);
+        let loaded = self.component(name, &path, deploy::check_agent).await?;
         registry.agents.insert(name.to_owned(), loaded.clone());
         Ok(loaded)
     }
 
     async fn put_agent(&self, registry: &mut Registry, name: &str, section: &AgentSection) -> Result<(), HostError> {
-        let loaded = self.agent_component(registry, name, section)?;
+        let loaded = self.agent_component(registry, name, section).await?;
         let grants = self.manifest.agent_grants(section);
         let capabilities = provide(name, &loaded, &grants, &registry.capabilities)?;
         let section_of = Section::of_agent(section, &self.manifest.results);
         let body = body("agent", name, &loaded, &grants, &capabilities, &self.wasm, section_of);
-        let absent = loaded
-            .foreign_imports()
-            .any(|import| grants.grants_interface(&import.id()) && !capabilities.contains_key(&import.id()));
-        let status = if absent { WAITING } else { IN_FORCE };
+        let status = if absent(&loaded, &grants, &capabilities).is_empty() { IN_FORCE } else { WAITING };
         let (leaf, record) = self.deployment_record(registry, &body, status);
         let deployment = Deployment {
             name: name.to_owned(),
@@ -250,28 +321,5 @@ impl Host {
     ) -> Result<(), HostError> {
         let (leaf, record) = self.deployment_record(registry, body, status);
         self.append_record(registry, body, status, leaf, record).await
-    }
-
-    /// Reads and compiles a component, once for each content, and keeps its bytes with the ledger.
-    fn component(
-        &self,
-        registry: &mut Registry,
-        name: &str,
-        path: &Path,
-        check: fn(&Loaded) -> Result<(), LoadError>,
-    ) -> Result<Arc<Loaded>, HostError> {
-        let bytes = std::fs::read(path).map_err(|source| HostError::Read { path: path.to_owned(), source })?;
-        let digest = Digest::of(&bytes);
-        let failed = |source| HostError::Load { name: name.to_owned(), path: path.to_owned(), source };
-        if let Some(loaded) = registry.compiled.get(&digest) {
-            // What was compiled as an agent need not be a capability, nor the reverse.
-            check(loaded).map_err(failed)?;
-            return Ok(loaded.clone());
-        }
-        let loaded = Loaded::new(&self.wasm, &bytes).map_err(failed)?;
-        check(&loaded).map_err(failed)?;
-        self.context.ledger.put_artifact(&bytes)?;
-        registry.compiled.insert(digest, loaded.clone());
-        Ok(loaded)
     }
 }

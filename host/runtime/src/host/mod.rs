@@ -1,7 +1,10 @@
 //! The host: a ledger, an engine, what is deployed, and the router that brings them together.
 
+mod components;
 mod deploying;
 mod registry;
 mod run;
+mod submissions;
 
+pub use deploying::{Brought, CapabilityView};
 pub use run::{Host, HostError, Submission, Submitted};

@@ -1,17 +1,18 @@
 //! What is deployed and submitted, as the ledger says and as this host holds it.
 
 use super::HostError;
-use crate::component::Loaded;
+use super::submissions::Submissions;
+use crate::component::{Interface, Loaded};
 use crate::deploy::{self, DeploymentBody, IN_FORCE};
 use crate::engine::Wasm;
 use crate::ledger::Ledger;
 use crate::manifest::{AgentSection, CapabilitySection};
 use crate::provider::{Capabilities, Capability};
-use manes_core::ids::{Digest, EventKey};
+use manes_core::ids::Digest;
 use manes_core::policy::Grants;
 use manes_core::record::Kind;
 use manes_core::topic::Pattern;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 #[derive(Debug, Default)]
@@ -19,34 +20,27 @@ pub(super) struct Registry {
     pub(super) capabilities: BTreeMap<String, Arc<Capability>>,
     /// Last recorded body and leaf of each name.
     pub(super) recorded: BTreeMap<String, (u64, Vec<u8>, Digest)>,
-    pub(super) compiled: HashMap<Digest, Arc<Loaded>>,
+    /// Capabilities that wait for another one: nobody can use them yet.
+    pub(super) waiting: BTreeMap<String, Arc<Loaded>>,
     /// Components of the agents in force: a load of something else does not read their files again.
     pub(super) agents: BTreeMap<String, Arc<Loaded>>,
-    /// External events by key.
-    pub(super) submitted: HashMap<EventKey, u64>,
 }
 
 impl Registry {
     /// What the ledger says is deployed and submitted.
-    pub(super) fn read(ledger: &dyn Ledger) -> Result<Self, HostError> {
-        let mut registry = Self::default();
+    pub(super) fn read(ledger: &dyn Ledger) -> Result<(Self, Submissions), HostError> {
+        let (mut registry, submissions) = (Self::default(), Submissions::default());
         let mut next = 0;
         loop {
             let entries = ledger.read(next, 1024)?;
-            let Some(last) = entries.last() else { return Ok(registry) };
+            let Some(last) = entries.last() else { return Ok((registry, submissions)) };
             next = last.index + 1;
             for entry in entries {
-                let envelope = &entry.envelope;
-                match (envelope.kind(), &envelope.agent, envelope.event) {
-                    (Kind::Deployment, Some(name), _) => {
-                        let body = entry.body.map(|body| body.to_vec()).unwrap_or_default();
-                        let status = envelope.status.unwrap_or(IN_FORCE);
-                        registry.recorded.insert(name.clone(), (status, body, entry.leaf));
-                    }
-                    (Kind::Event, _, Some(key)) if envelope.cause.is_none() => {
-                        registry.submitted.insert(key, entry.index);
-                    }
-                    _ => {}
+                submissions.learn(&entry);
+                if let (Kind::Deployment, Some(name)) = (entry.envelope.kind(), entry.envelope.agent) {
+                    let body = entry.body.map(|body| body.to_vec()).unwrap_or_default();
+                    let status = entry.envelope.status.unwrap_or(IN_FORCE);
+                    registry.recorded.insert(name, (status, body, entry.leaf));
                 }
             }
         }
@@ -111,6 +105,12 @@ pub(super) fn body(
         provider_components: contracts.provider_components,
         engine: wasm.fingerprint(),
     }
+}
+
+/// Interfaces that this component was granted and that nobody here implements.
+pub(super) fn absent(loaded: &Loaded, grants: &Grants, provided: &Capabilities) -> Vec<String> {
+    let granted = loaded.foreign_imports().map(Interface::id).filter(|id| grants.grants_interface(id));
+    granted.filter(|id| !provided.contains_key(id)).collect()
 }
 
 /// Who implements what this component imports and was granted.

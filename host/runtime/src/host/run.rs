@@ -1,6 +1,8 @@
 //! The running host: start, submit, wait, stop.
 
+use super::components::Components;
 use super::registry::Registry;
+use super::submissions::Submissions;
 use crate::activation::Context;
 use crate::component::LoadError;
 use crate::engine::{EngineError, Wasm};
@@ -12,7 +14,6 @@ use crate::router::{self, AgentView, Command, RouterError};
 use crate::seams::Seams;
 use manes_core::ids::{EventKey, FlowId};
 use manes_core::limits::EVENT_BYTES_MAX;
-use manes_core::record::{Envelope, Kind, Record};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -91,7 +92,10 @@ pub struct Host {
     pub(super) wasm: Wasm,
     pub(super) context: Context,
     pub(super) manifest: Manifest,
-    pub(super) registry: Arc<Mutex<Registry>>,
+    /// Held while something is deployed: deployments come one after the other.
+    pub(super) registry: Mutex<Registry>,
+    pub(super) components: Components,
+    submissions: Arc<Submissions>,
     commands: mpsc::Sender<Command>,
     router: Mutex<Option<JoinHandle<Result<(), RouterError>>>>,
     /// Set when the router has ended, for whatever reason.
@@ -111,7 +115,7 @@ impl Host {
     ) -> Result<Self, HostError> {
         let mirror = Mirror::new(&wasm);
         let context = Context { ledger, seams, mirror };
-        let registry = Registry::read(&*context.ledger)?;
+        let (registry, submissions) = Registry::read(&*context.ledger)?;
         let router::Handle { commands, task } = router::start(context.clone(), manifest.results.clone()).await?;
         let ended = Arc::new(AtomicBool::new(false));
         let router = watched(task, ended.clone());
@@ -120,7 +124,9 @@ impl Host {
             wasm,
             context,
             manifest,
-            registry: Arc::new(Mutex::new(registry)),
+            registry: Mutex::new(registry),
+            components: Components::default(),
+            submissions: Arc::new(submissions),
             commands,
             router: Mutex::new(Some(router)),
             ended,
@@ -177,8 +183,8 @@ impl Host {
             content,
         };
         // In a task of its own: a client that goes away between append and bookkeeping must not leave a gap.
-        let (context, registry) = (self.context.clone(), self.registry.clone());
-        let work = tokio::spawn(async move { record_submission(&context, &registry, event, id).await });
+        let (context, submissions) = (self.context.clone(), self.submissions.clone());
+        let work = tokio::spawn(async move { submissions.record(&context, event, &id).await });
         work.await.unwrap_or(Err(HostError::Stopped))
     }
 
@@ -253,41 +259,4 @@ fn watched(task: JoinHandle<Result<(), RouterError>>, ended: Arc<AtomicBool>) ->
         ended.store(true, Ordering::Relaxed);
         result
     })
-}
-
-/// Appends the event, unless it was submitted before.
-async fn record_submission(
-    context: &Context,
-    registry: &Mutex<Registry>,
-    event: Event,
-    id: String,
-) -> Result<Submitted, HostError> {
-    let mut registry = registry.lock().await;
-    if let Some(index) = registry.submitted.get(&event.key).copied() {
-        return again(context, &event, &id, index).await;
-    }
-    let appended = context.ledger.append(vec![event.record(context.seams.salt(), None)]).await?;
-    registry.submitted.insert(event.key, appended.first);
-    Ok(Submitted { key: event.key, flow: event.flow, index: appended.first, new: true })
-}
-
-/// The key was submitted before: the same event again is no event, another one under its key is a conflict.
-async fn again(context: &Context, event: &Event, id: &str, index: u64) -> Result<Submitted, HostError> {
-    let ledger = &context.ledger;
-    let entries = ledger.read(index, 1)?;
-    let first = entries.first().and_then(|e| Some((e, Event::from_record(&e.envelope, e.body.as_deref()?)?)));
-    let Some((entry, before)) = first else { return Err(HostError::Conflict { id: id.to_owned() }) };
-    if before.same_content(event) {
-        return Ok(Submitted { key: event.key, flow: event.flow, index, new: false });
-    }
-    let envelope = Envelope {
-        cause: Some(entry.leaf),
-        flow: Some(event.flow),
-        event: Some(event.key),
-        topic: Some(event.topic.clone()),
-        principal: Some(event.source.clone()),
-        ..Envelope::new(Kind::Conflict, context.seams.clock.now_ns())
-    };
-    ledger.append(vec![Record::new(envelope, Some((context.seams.salt(), event.body())), true)]).await?;
-    Err(HostError::Conflict { id: id.to_owned() })
 }
