@@ -47,13 +47,16 @@ pub struct Run {
     pub fuel: u64,
     /// The end of what the guest wrote to standard error.
     pub stderr: String,
+    /// Bytes of log text over its limit: they are in the calls' records and nowhere else.
+    pub log_cut: u64,
     /// What stopped the guest, if something did.
     pub ended: Option<Ended>,
 }
 
 impl Run {
     fn end(status: EndStatus, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), emitted: Vec::new(), fuel: 0, stderr: String::new(), ended: None }
+        let (emitted, stderr) = (Vec::new(), String::new());
+        Self { status, message: message.into(), emitted, fuel: 0, stderr, log_cut: 0, ended: None }
     }
 
     fn stopped(ended: Ended) -> Self {
@@ -64,7 +67,11 @@ impl Run {
     #[must_use]
     pub fn body(&self) -> Vec<u8> {
         let text = |text: &str| Item::Text(text.to_owned());
-        Item::Map(vec![(text("message"), text(&self.message)), (text("stderr"), text(&self.stderr))]).to_bytes()
+        let mut parts = vec![(text("message"), text(&self.message)), (text("stderr"), text(&self.stderr))];
+        if self.log_cut > 0 {
+            parts.push((text("log-cut"), Item::Uint(self.log_cut)));
+        }
+        Item::Map(parts).to_bytes()
     }
 }
 
@@ -93,6 +100,7 @@ pub async fn run(deployment: &Deployment, event: &Event, attempt: u32, journal: 
     };
     run.fuel = used(&store, deployment.limits.fuel);
     run.stderr = store.data().waist.stderr_tail();
+    run.log_cut = journal.log_cut();
     run
 }
 

@@ -94,6 +94,8 @@ struct Live {
     calls: u64,
     recorded_bytes: u64,
     recorded_mib_max: u64,
+    /// Bytes of log text over its limit, that of capabilities included.
+    log_cut: u64,
 }
 
 impl Live {
@@ -141,6 +143,7 @@ impl Journal {
             calls: 0,
             recorded_bytes: 0,
             recorded_mib_max,
+            log_cut: 0,
         };
         Self { subject: Arc::new(subject), seams, mode: Arc::new(Mutex::new(Mode::Live(live))) }
     }
@@ -227,6 +230,23 @@ impl Journal {
             let Mode::Live(live) = mode else { return Ok(leaf) };
             live.buffer.push(record);
             live.count(RECORD_OVERHEAD_BYTES + kept).map(|()| leaf)
+        })
+    }
+
+    /// Counts log text that was not passed on.
+    pub fn cut(&self, bytes: u64) {
+        self.with(|mode| match mode {
+            Mode::Live(live) => live.log_cut = live.log_cut.saturating_add(bytes),
+            Mode::Replaying(_) => {}
+        });
+    }
+
+    /// Bytes of log text that were not passed on.
+    #[must_use]
+    pub fn log_cut(&self) -> u64 {
+        self.with(|mode| match mode {
+            Mode::Live(live) => live.log_cut,
+            Mode::Replaying(_) => 0,
         })
     }
 

@@ -140,7 +140,11 @@ impl Providers {
     ) -> Result<Option<Value>, Failure> {
         let call = at.call;
         match provider {
-            BASE => self.base.call(function, call, &args).map_err(Failure::Ended),
+            BASE => {
+                let answer = self.base.call(function, call, &args);
+                self.journal.cut(self.base.take_cut());
+                answer.map_err(Failure::Ended)
+            }
             WASI => {
                 if self.wasi.is_none() {
                     self.wasi = Some(self.mirror.instantiate(&self.grants, self.journal.seams()).await?);

@@ -344,6 +344,7 @@ fn interrupted_end(context: &Context, work: &Past) -> Record {
         emitted: Vec::new(),
         fuel: 0,
         stderr: String::new(),
+        log_cut: 0,
         ended: None,
     };
     Record::new(envelope, Some((context.seams.salt(), run.body())), true)

@@ -2,6 +2,7 @@
 
 use super::with_echo;
 use anyhow::{Result, ensure};
+use manes_runtime::host::CapabilityView;
 use manes_tests::{Server, TestHost, view};
 use serde_json::json;
 
@@ -123,9 +124,17 @@ async fn a_capability_is_given_another_one_that_is_loaded_after_it() -> Result<(
         .later()
         .start_memory()
         .await?;
-    let script = json!([["relay", "x"], ["report", "a.reported"]]);
-    ensure!(view::only(&host.run(&script).await?)?.status == "fault", "there was nobody to answer");
-    host.host.load_capability("echo", None).await?;
-    ensure!(view::reported(&host.run(&script).await?)?[0] == "<x 2>");
+    // Neither the agent nor the capability that it uses can do its work yet: both wait, nothing fails.
+    let submitted = host.submit("a.do", &json!([["relay", "x"], ["report", "a.reported"]])).await?;
+    let state = |views: &[CapabilityView], name: &str| {
+        views.iter().find(|view| view.name == name).map(|view| (view.state, view.waits_for.clone()))
+    };
+    let views = host.host.capabilities().await;
+    ensure!(state(&views, "relay") == Some(("waiting", vec!["fixture:echo/echo".into()])), "{views:?}");
+    ensure!(state(&views, "echo") == Some(("unloaded", vec![])), "{views:?}");
+    let brought = host.host.load_capability("echo", None).await?;
+    ensure!(brought.started == ["a", "relay"] && brought.waits_for.is_empty(), "{brought:?}");
+    ensure!(view::reported(&host.ended(&submitted).await?)?[0] == "<x 2>");
+    ensure!(host.host.capabilities().await.iter().all(|view| view.state == "ready"));
     Ok(())
 }

@@ -66,6 +66,11 @@ impl Base {
         self.streams.stderr_tail()
     }
 
+    /// Bytes of log text over the budget since the last time.
+    pub fn take_cut(&mut self) -> u64 {
+        self.streams.take_cut()
+    }
+
     /// Answers one call.
     ///
     /// # Errors

@@ -22,12 +22,14 @@ pub(super) struct Streams {
     budget: usize,
     kib: usize,
     partial: Vec<u8>,
+    /// Bytes of text that were not passed on, since somebody last asked.
+    cut: u64,
 }
 
 impl Streams {
     pub(super) fn new(surroundings: &Surroundings) -> Self {
         let (name, budget) = (surroundings.name.clone(), surroundings.log_bytes_max);
-        Self { name, stderr: VecDeque::new(), budget, kib: budget >> 10, partial: Vec::new() }
+        Self { name, stderr: VecDeque::new(), budget, kib: budget >> 10, partial: Vec::new(), cut: 0 }
     }
 
     pub(super) fn stderr_tail(&self) -> String {
@@ -35,9 +37,14 @@ impl Streams {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    pub(super) fn take_cut(&mut self) -> u64 {
+        std::mem::take(&mut self.cut)
+    }
+
     /// As much of `text` as the budget allows; `None` once it is used up, which is said once.
     pub(super) fn budget<'a>(&mut self, text: &'a str) -> Option<&'a str> {
         if self.budget == 0 {
+            self.cut += text.len() as u64;
             return None;
         }
         // A line costs something even when it is empty.
@@ -48,6 +55,7 @@ impl Streams {
         }
         let cut = (0..=self.budget).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
         self.budget = 0;
+        self.cut += (text.len() - cut) as u64;
         let more = self.kib * 2;
         tracing::warn!(target: "guest", agent = %self.name, "log text over its limit was cut; raise it with: limits = {{ log_kib = {more} }}");
         text.get(..cut)
