@@ -7,8 +7,8 @@
 use crate::component::{LoadError, Loaded};
 use crate::engine::Wasm;
 use crate::provider::{Capabilities, Capability};
-use manes_core::cbor::Item;
 use manes_core::ids::Digest;
+use manes_core::item::Item;
 use manes_core::limits::Limits;
 use manes_core::policy::Grants;
 use manes_core::record::{Envelope, Kind, Record, Salt};
