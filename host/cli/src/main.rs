@@ -15,6 +15,7 @@ mod session;
 use args::{Cli, Command};
 use clap::Parser as _;
 use exit::Exit;
+use output::tell;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -23,14 +24,14 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("manes: failed to start: {error}");
+            tell!("manes: failed to start: {error}");
             return Exit::Failed.into();
         }
     };
     match runtime.block_on(dispatch(cli)) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            eprintln!("manes: {}", render::error(&error));
+            tell!("manes: {}", render::error(&error));
             exit::of(&error).into()
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::args::Global;
 use crate::exit::{Exit, coded, usage};
+use crate::output::tell;
 use crate::paths;
 use anyhow::Context as _;
 use manes_core::ids::{ActivationId, FlowId};
@@ -63,7 +64,7 @@ pub(crate) async fn host(global: &Global) -> anyhow::Result<Host> {
 fn progress(what: &'static str) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        eprintln!("{what}");
+        tell!("{what}");
     })
 }
 

@@ -1,4 +1,5 @@
-//! Standard output, which a reader may close before all is written: `manes log | head -1` is no failure.
+//! Standard output and standard error, which a reader may close before all is written: `manes log | head -1` is no
+//! failure.
 
 use crate::exit::Exit;
 use std::fmt::Arguments;
@@ -9,6 +10,12 @@ macro_rules! say {
     ($($text:tt)*) => { $crate::output::line(format_args!($($text)*)) };
 }
 pub(crate) use say;
+
+/// Prints a line for people on standard error as `eprintln!` does; see [`note`].
+macro_rules! tell {
+    ($($text:tt)*) => { $crate::output::note(format_args!($($text)*)) };
+}
+pub(crate) use tell;
 
 /// Prints a line. If it cannot be written, the process ends; see [`give_up`].
 pub(crate) fn line(text: Arguments<'_>) {
@@ -33,6 +40,12 @@ pub(crate) fn give_up(error: &std::io::Error) -> ! {
     if error.kind() == ErrorKind::BrokenPipe {
         std::process::exit(Exit::Done as i32);
     }
-    eprintln!("manes: failed to write to standard output: {error}");
+    tell!("manes: failed to write to standard output: {error}");
     std::process::exit(Exit::Failed as i32)
+}
+
+/// Prints a line on standard error. Whether anybody reads it changes neither what the command does nor how it exits.
+pub(crate) fn note(text: Arguments<'_>) {
+    // In one write, as far as a line goes: what other processes print does not come between.
+    let _unheard = std::io::stderr().write_all(format!("{text}\n").as_bytes());
 }

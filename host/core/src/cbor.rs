@@ -7,6 +7,7 @@
 //! One rule is our own, as RFC 8949 §4.2.2 lets a protocol decide: a float keeps the width of its type and all
 //! its bits, so that `f32` and `f64`, and every NaN, survive a round trip.
 
+use crate::item::Item;
 use thiserror::Error;
 
 /// Deepest nesting the reader follows. WIT types cannot recurse, so real values stay far below this.
@@ -163,89 +164,6 @@ impl Writer {
     pub fn raw(&mut self, encoded: &[u8]) {
         self.out.extend_from_slice(encoded);
     }
-}
-
-/// One decoded item, for readers that do not know the shape: display, unknown kinds, tests.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Item {
-    /// Major type 0.
-    Uint(u64),
-    /// Major type 1; the value is `-1 - n`.
-    Negative(u64),
-    /// Major type 2.
-    Bytes(Vec<u8>),
-    /// Major type 3.
-    Text(String),
-    /// Major type 4.
-    Array(Vec<Item>),
-    /// Major type 5, in canonical key order.
-    Map(Vec<(Item, Item)>),
-    /// `true` or `false`.
-    Bool(bool),
-    /// `null`.
-    Null,
-    /// A 32-bit float's bits.
-    F32(u32),
-    /// A 64-bit float's bits.
-    F64(u64),
-}
-
-impl Item {
-    /// Decodes exactly one canonical item.
-    ///
-    /// # Errors
-    /// Whatever rule the bytes break.
-    pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
-        let mut reader = Reader::new(bytes);
-        let item = reader.item()?;
-        reader.end()?;
-        Ok(item)
-    }
-
-    /// The value under a text key of a map.
-    #[must_use]
-    pub fn get(&self, key: &str) -> Option<&Item> {
-        match self {
-            Self::Map(pairs) => pairs.iter().find(|(k, _)| matches!(k, Self::Text(t) if t == key)).map(|(_, v)| v),
-            _ => None,
-        }
-    }
-
-    /// The text, if this is one.
-    #[must_use]
-    pub fn as_text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// As JSON for people: bytes become `{"bytes": n, "hex": first 64}`, floats numbers or their bits in hex.
-    #[must_use]
-    pub fn to_json(&self) -> serde_json::Value {
-        use serde_json::{Value as J, json};
-        match self {
-            Self::Uint(n) => json!(n),
-            Self::Negative(n) => i64::try_from(*n).map_or_else(|_| json!(format!("-1-{n}")), |n| json!(-1 - n)),
-            Self::Bytes(b) => json!({ "bytes": b.len(), "hex": crate::ids::hex(b.get(..64).unwrap_or(b)) }),
-            Self::Text(t) => json!(t),
-            Self::Array(items) => J::Array(items.iter().map(Self::to_json).collect()),
-            Self::Map(pairs) => J::Object(
-                pairs
-                    .iter()
-                    .map(|(k, v)| (k.as_text().map_or_else(|| k.to_json().to_string(), str::to_owned), v.to_json()))
-                    .collect(),
-            ),
-            Self::Bool(b) => json!(b),
-            Self::Null => J::Null,
-            Self::F32(bits) => float_json(f64::from(f32::from_bits(*bits)), format!("f32:0x{bits:08x}")),
-            Self::F64(bits) => float_json(f64::from_bits(*bits), format!("f64:0x{bits:016x}")),
-        }
-    }
-}
-
-fn float_json(value: f64, bits: String) -> serde_json::Value {
-    serde_json::Number::from_f64(value).map_or(serde_json::Value::String(bits), serde_json::Value::Number)
 }
 
 /// Reads canonical items one by one.

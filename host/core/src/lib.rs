@@ -10,6 +10,7 @@ pub mod cursor;
 pub mod diff;
 pub mod function;
 pub mod ids;
+pub mod item;
 pub mod keys;
 pub mod lens;
 pub mod limits;

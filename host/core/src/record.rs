@@ -7,7 +7,7 @@
 //!
 //! Envelope keys are small integers whose meaning never changes. An unknown kind or key still verifies as bytes.
 
-use crate::cbor::{CborError, Item, Reader, Writer};
+use crate::cbor::{CborError, Reader, Writer};
 use crate::ids::{ActivationId, Digest, EventKey, FlowId, PublicKey};
 use sha2::{Digest as _, Sha256};
 
@@ -392,65 +392,5 @@ impl Record {
     #[must_use]
     pub fn leaf(&self) -> Digest {
         crate::tree::leaf_hash(&self.envelope)
-    }
-}
-
-impl Item {
-    /// The item of a JSON value: how structured bodies (deployments, ends) are written. Numbers that are not
-    /// 64-bit integers become text, since bodies hold no floats.
-    #[must_use]
-    pub fn from_json(json: &serde_json::Value) -> Self {
-        use serde_json::Value as J;
-        match json {
-            J::Null => Self::Null,
-            J::Bool(b) => Self::Bool(*b),
-            J::Number(n) => match (n.as_u64(), n.as_i64()) {
-                (Some(n), _) => Self::Uint(n),
-                (None, Some(n)) => Self::Negative(!n.cast_unsigned()),
-                (None, None) => Self::Text(n.to_string()),
-            },
-            J::String(s) => Self::Text(s.clone()),
-            J::Array(items) => Self::Array(items.iter().map(Self::from_json).collect()),
-            J::Object(map) => Self::Map(map.iter().map(|(k, v)| (Self::Text(k.clone()), Self::from_json(v))).collect()),
-        }
-    }
-
-    /// Appends the canonical encoding, sorting maps.
-    pub fn encode(&self, w: &mut Writer) {
-        match self {
-            Self::Uint(n) => w.uint(*n),
-            Self::Negative(n) => match i64::try_from(*n) {
-                Ok(n) => w.int(!n),
-                // Beyond i64: written by hand, as only foreign bytes can hold it.
-                Err(_) => w.raw(&[&[0x3b], n.to_be_bytes().as_slice()].concat()),
-            },
-            Self::Bytes(b) => w.bytes(b),
-            Self::Text(t) => w.text(t),
-            Self::Array(items) => {
-                w.array(items.len());
-                items.iter().for_each(|item| item.encode(w));
-            }
-            Self::Map(pairs) => {
-                let mut encoded: Vec<_> = pairs.iter().map(|(k, v)| (k.to_bytes(), v)).collect();
-                encoded.sort_by(|a, b| a.0.cmp(&b.0));
-                w.map(encoded.len());
-                for (key, value) in encoded {
-                    w.raw(&key);
-                    value.encode(w);
-                }
-            }
-            Self::Bool(b) => w.bool(*b),
-            Self::Null => w.null(),
-            Self::F32(bits) => w.f32_bits(*bits),
-            Self::F64(bits) => w.f64_bits(*bits),
-        }
-    }
-
-    /// The canonical encoding alone.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut w = Writer::new();
-        self.encode(&mut w);
-        w.finish()
     }
 }

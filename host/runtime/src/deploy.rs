@@ -6,9 +6,10 @@
 
 use crate::component::{LoadError, Loaded};
 use crate::engine::Wasm;
+use crate::ledger::Entry;
 use crate::provider::{Capabilities, Capability};
-use manes_core::cbor::Item;
 use manes_core::ids::Digest;
+use manes_core::item::Item;
 use manes_core::limits::Limits;
 use manes_core::policy::Grants;
 use manes_core::record::{Envelope, Kind, Record, Salt};
@@ -99,6 +100,12 @@ impl DeploymentBody {
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         serde_json::from_value(Item::decode(bytes).ok()?.to_json()).ok()
+    }
+
+    /// What a deployment record says, if its body is kept.
+    #[must_use]
+    pub fn of(record: &Entry) -> Option<Self> {
+        record.body.as_deref().and_then(Self::decode)
     }
 
     /// The record of this deployment. What is `REMOVED` needs no body.

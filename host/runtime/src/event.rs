@@ -1,7 +1,7 @@
 //! Events: what an agent is given and emits, and how a record holds it.
 
-use manes_core::cbor::Item;
 use manes_core::ids::{EventKey, FlowId};
+use manes_core::item::Item;
 use manes_core::record::{Envelope, Kind, Record, Salt};
 use std::collections::BTreeMap;
 

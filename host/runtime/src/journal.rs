@@ -7,10 +7,11 @@
 use crate::ledger::{Ledger, LedgerError};
 use crate::seams::Seams;
 use crate::waist::Ended;
-use manes_core::cbor::{Item, Writer};
+use manes_core::cbor::Writer;
 use manes_core::cursor::{Cursor, Divergence, RecordedCall};
 use manes_core::function::FunctionId;
 use manes_core::ids::{ActivationId, Digest, EventKey, FlowId};
+use manes_core::item::Item;
 use manes_core::lens::Effect;
 use manes_core::limits::CHILD_BODY_BYTES_MAX;
 use manes_core::record::{CallStatus, Envelope, Kind, Record};

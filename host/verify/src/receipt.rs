@@ -2,8 +2,8 @@
 
 use crate::limits::RECEIPT_BYTES_MAX;
 use crate::report::shown;
-use manes_core::cbor::Item;
 use manes_core::ids::LedgerId;
+use manes_core::item::Item;
 use manes_core::receipt::{Proven, ProvenBody, Receipt, ReceiptError};
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use crate::args::{FlowsArgs, Global};
 use crate::exit::Exit;
-use crate::output::say;
+use crate::output::{say, tell};
 use crate::{open, render};
 use manes_runtime::query;
 
@@ -31,7 +31,7 @@ pub(crate) fn flows(global: &Global, args: &FlowsArgs) -> anyhow::Result<Exit> {
         );
     }
     if shown.is_empty() {
-        eprintln!("no flows yet; begin one with `manes run TOPIC DATA`");
+        tell!("no flows yet; begin one with `manes run TOPIC DATA`");
     }
     Ok(Exit::Done)
 }

@@ -2,7 +2,7 @@
 
 use crate::args::{Global, ReplayArgs};
 use crate::exit::{Exit, usage};
-use crate::output::say;
+use crate::output::{say, tell};
 use crate::{open, render};
 use manes_runtime::query::{self, AttemptRecord, Named};
 use manes_runtime::replay::{Fuel, Replayer, Verdict};
@@ -36,7 +36,7 @@ pub(crate) async fn replay(global: &Global, args: ReplayArgs) -> anyhow::Result<
             // One attempt that is open or expired says nothing of the others.
             Err(error) => {
                 complete = false;
-                eprintln!("not replayed: {}: {}", named(attempt), render::plain(&error.to_string()));
+                tell!("not replayed: {}: {}", named(attempt), render::plain(&error.to_string()));
             }
         }
     }

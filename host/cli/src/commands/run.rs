@@ -2,7 +2,7 @@
 
 use crate::args::{Global, RunArgs};
 use crate::exit::{Exit, usage};
-use crate::output::say;
+use crate::output::{say, tell};
 use crate::render;
 use crate::session::{Either, Reply, Request, RunReply, RunRequest};
 use manes_runtime::query::EventView;
@@ -67,7 +67,7 @@ fn exit(reply: &RunReply) -> Exit {
 fn print(global: &Global, reply: &RunReply) -> anyhow::Result<()> {
     let flow = &reply.flow;
     for (event, why) in unrouted(reply) {
-        eprintln!("unrouted: {} ({})", render::plain(&event.topic), render::plain(why));
+        tell!("unrouted: {} ({})", render::plain(&event.topic), render::plain(why));
     }
     let word = if reply.ended { flow.status.as_str() } else { "not finished in time" };
     if global.json {
@@ -88,10 +88,10 @@ fn print(global: &Global, reply: &RunReply) -> anyhow::Result<()> {
         say!("{}", shown(event.data.as_deref().unwrap_or_default()));
     }
     for activation in flow.activations.iter().filter(|a| a.status != "done") {
-        eprintln!("{}: {} {}", activation.agent, activation.status, render::plain(&activation.message));
+        tell!("{}: {} {}", activation.agent, activation.status, render::plain(&activation.message));
     }
     let id = flow.flow.short();
     let repeated = if reply.new { "" } else { " (submitted before)" };
-    eprintln!("flow {id}… {word}{repeated} · manes flow {id} · manes replay {id}");
+    tell!("flow {id}… {word}{repeated} · manes flow {id} · manes replay {id}");
     Ok(())
 }

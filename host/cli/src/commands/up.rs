@@ -3,7 +3,8 @@
 use crate::args::{Global, UpArgs};
 use crate::control::{self, Address};
 use crate::exit::{Exit, coded};
-use crate::{open, output, paths};
+use crate::output::{self, tell};
+use crate::{open, paths};
 use anyhow::Context as _;
 use manes_runtime::host::{CapabilityView, Host};
 use std::sync::Arc;
@@ -46,7 +47,7 @@ pub(crate) async fn up(global: &Global, args: UpArgs) -> anyhow::Result<Exit> {
     if let Ok(file) = paths::control(&paths::ledger(global)) {
         let _gone = std::fs::remove_file(file);
     }
-    eprintln!("stopping: attempts under way end first");
+    tell!("stopping: attempts under way end first");
     // From here on nobody new is heard; those who wait for a flow hear from the host that it has stopped.
     drop(stop);
     let stopped = host.stop().await;
@@ -93,17 +94,17 @@ async fn announce(global: &Global, host: &Host, address: &Address) -> anyhow::Re
             serde_json::json!({ "ledger": ledger, "control": control, "agents": agents, "capabilities": capabilities });
         return Ok(output::try_line(format_args!("{shape}")));
     }
-    eprintln!("ledger   {} ({})", paths::ledger(global).display(), host.ledger().id().short());
+    tell!("ledger   {} ({})", paths::ledger(global).display(), host.ledger().id().short());
     for agent in agents {
-        eprintln!("agent    {:<16} {:<8} {}", agent.name, agent.state, agent.subscribe.join(", "));
+        tell!("agent    {:<16} {:<8} {}", agent.name, agent.state, agent.subscribe.join(", "));
     }
     for capability in capabilities {
         let CapabilityView { name, state, exports, waits_for } = capability;
         let waits = if waits_for.is_empty() { String::new() } else { format!(" waits for {}", waits_for.join(", ")) };
-        eprintln!("provides {name:<16} {state:<8} {}{waits}", exports.join(", "));
+        tell!("provides {name:<16} {state:<8} {}{waits}", exports.join(", "));
     }
-    eprintln!("control  http://{}", address.address);
-    eprintln!("ready    stop with Ctrl-C");
+    tell!("control  http://{}", address.address);
+    tell!("ready    stop with Ctrl-C");
     Ok(Ok(()))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::args::{Global, VerifyArgs};
 use crate::exit::{Exit, usage};
-use crate::output::say;
+use crate::output::{say, tell};
 use crate::{open, paths, render};
 use manes_core::checkpoint;
 use manes_core::ids::LedgerId;
@@ -50,7 +50,7 @@ pub(crate) fn verify(global: &Global, args: &VerifyArgs) -> anyhow::Result<Exit>
             if global.json {
                 say!("{}", finding.to_json());
             }
-            eprintln!("not verified: {finding}");
+            tell!("not verified: {finding}");
             return Ok(Exit::Unverified);
         }
     }

@@ -6,7 +6,8 @@ use crate::exit::{Exit, coded, usage};
 use crate::open;
 use manes_runtime::event::{Content, Data};
 use manes_runtime::host::{Host, HostError, Submission};
-use manes_runtime::query;
+use manes_runtime::query::{self, Known};
+use manes_runtime::router::{AgentView, Routes};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -44,10 +45,8 @@ pub(crate) async fn perform(host: &Host, request: Request) -> anyhow::Result<Rep
 }
 
 async fn run(host: &Host, request: RunRequest) -> anyhow::Result<RunReply> {
-    let takers = takers(host, &request.topic).await?;
-    if takers.is_empty() {
-        return Err(nobody(host, &request.topic).await?);
-    }
+    let routes = routes(host).await?;
+    check(&request.topic, &routes)?;
     let content =
         Content { content_type: request.content_type, data: Data::Text(request.data), extensions: BTreeMap::new() };
     let submission = Submission { submitter: SUBMITTER.into(), id: request.id, topic: request.topic, content };
@@ -57,8 +56,13 @@ async fn run(host: &Host, request: RunRequest) -> anyhow::Result<RunReply> {
         Ok(ended) => ended.map(|()| true)?,
         Err(_) => false,
     };
-    let results = host.manifest().results.clone();
-    let mut record = query::gather_from(host.ledger(), submitted.flow, submitted.index, results)?;
+    let mut record = if submitted.new {
+        let known = Known { results: host.manifest().results.clone(), routes };
+        query::gather_from(host.ledger(), submitted.flow, submitted.index, known)?
+    } else {
+        // It may be older than this host, and so may be who took it.
+        query::gather(host.ledger(), submitted.flow)?
+    };
     // Calls can be megabytes, and whoever waits for results does not look at them.
     record.attempts.iter_mut().for_each(|attempt| attempt.calls.clear());
     let mut flow = query::view(submitted.flow, &record);
@@ -66,21 +70,20 @@ async fn run(host: &Host, request: RunRequest) -> anyhow::Result<RunReply> {
     Ok(RunReply { new: submitted.new, ended, flow })
 }
 
-async fn takers(host: &Host, topic: &str) -> anyhow::Result<Vec<String>> {
-    let topic: manes_core::topic::Topic =
-        topic.parse().map_err(|error| usage(format!("the topic {topic:?} cannot be used: {error}")))?;
-    let takes = |agent: &manes_runtime::router::AgentView| {
-        let patterns = agent.subscribe.iter().filter_map(|p| p.parse::<manes_core::topic::Pattern>().ok());
-        patterns.into_iter().any(|pattern| pattern.matches(&topic))
-    };
-    Ok(host.agents().await?.into_iter().filter(takes).map(|agent| agent.name).collect())
+/// Who takes what. It stays so as long as the host runs: what is loaded later changes who can handle events, not who
+/// takes them.
+async fn routes(host: &Host) -> anyhow::Result<Routes> {
+    let patterns = |agent: &AgentView| agent.subscribe.iter().filter_map(|pattern| pattern.parse().ok()).collect();
+    Ok(host.agents().await?.into_iter().map(|agent| (agent.name.clone(), patterns(&agent))).collect())
 }
 
-async fn nobody(host: &Host, topic: &str) -> anyhow::Result<anyhow::Error> {
-    let mut known: Vec<String> = host.agents().await?.into_iter().flat_map(|agent| agent.subscribe).collect();
-    known.sort();
-    known.dedup();
-    Ok(usage(format!("no agent takes {topic}; agents here take: {}", known.join(", "))))
+/// An event that nobody takes is a mistake in the command.
+fn check(topic: &str, routes: &Routes) -> anyhow::Result<()> {
+    let parsed = topic.parse().map_err(|error| usage(format!("the topic {topic:?} cannot be used: {error}")))?;
+    if routes.subscribers(&parsed).is_empty() {
+        return Err(usage(format!("no agent takes {topic}; agents here take: {}", routes.patterns().join(", "))));
+    }
+    Ok(())
 }
 
 async fn load(host: &Host, request: LoadRequest) -> anyhow::Result<LoadReply> {

@@ -2,8 +2,9 @@
 //! encoder; arbitrary and damaged bytes, which must be refused or be exactly what would be written.
 
 use manes_core::block::{Block, Header};
-use manes_core::cbor::{Item, Reader, Writer};
+use manes_core::cbor::{Reader, Writer};
 use manes_core::ids::{ActivationId, Digest, EventKey, FlowId, PublicKey};
+use manes_core::item::Item;
 use manes_core::record::{Commitment, Envelope};
 use manes_core::segment::{Frames, SEGMENT_HEAD, frame};
 use manes_core::value::{Handle, Origin, Shape, Value};

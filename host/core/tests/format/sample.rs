@@ -1,8 +1,9 @@
 //! The golden ledger's story: one agent that adds, asked three times, with everything that can be recorded.
 
 use crate::chain::{BASE_NS, Chain, key};
-use manes_core::cbor::{Item, Writer};
+use manes_core::cbor::Writer;
 use manes_core::ids::{ActivationId, Digest, EventKey, FlowId};
+use manes_core::item::Item;
 use manes_core::record::{CallStatus, EndStatus, Envelope, Kind, Record};
 use manes_core::value::{Handle, Origin, Value};
 use serde_json::json;

@@ -3,8 +3,8 @@
 use crate::chain::{Chain, key};
 use crate::sample::golden;
 use crate::{repository, same_or_update};
-use manes_core::cbor::Item;
 use manes_core::ids::{ActivationId, EventKey, LedgerId, PublicKey, hash, hex, unhex};
+use manes_core::item::Item;
 use manes_core::keys;
 use manes_core::receipt::Receipt;
 use manes_core::record::{Commitment, Envelope, Kind};

@@ -1,6 +1,7 @@
 //! Collects the records of one flow.
 
-use crate::deploy::DeploymentBody;
+use super::known::Known;
+use super::left::Left;
 use crate::ledger::{Entry, LedgerError};
 use crate::records::Records;
 use manes_core::cbor::{CborError, Reader};
@@ -9,8 +10,7 @@ use manes_core::function::FunctionId;
 use manes_core::ids::{ActivationId, Digest, FlowId};
 use manes_core::lens::Effect;
 use manes_core::record::{CallStatus, EndStatus, Kind};
-use manes_core::topic::{Pattern, Topic};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use thiserror::Error;
 
 /// One attempt, as recorded.
@@ -39,8 +39,10 @@ pub struct FlowRecord {
     pub attempts: Vec<AttemptRecord>,
     /// Unrouted and conflict records.
     pub notes: Vec<Entry>,
-    /// Topics whose events are answers, as all deployments that were seen say.
-    pub results: Vec<Pattern>,
+    /// Leaf hashes of the events that are answers: nobody takes them, and by their topic nobody has to.
+    pub answers: HashSet<Digest>,
+    /// True if somebody has yet to handle one of the events, or an attempt has not ended.
+    pub open: bool,
 }
 
 /// Why an attempt cannot be replayed from what is here.
@@ -114,21 +116,113 @@ fn push(found: &mut Vec<Named>, named: Named) {
 /// # Errors
 /// The ledger cannot be read.
 pub fn gather(records: &impl Records, flow: FlowId) -> Result<FlowRecord, LedgerError> {
-    gather_from(records, flow, 0, Vec::new())
+    gather_from(records, flow, 0, Known::default())
 }
 
-/// Gathers a flow whose root event lies at `from` or later. Deployments before that are left out: what they say of
-/// `results` comes from the caller.
+/// Gathers a flow whose root event lies at `from` or later. `known` is what the deployments before that say.
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub fn gather_from(
-    records: &impl Records,
-    flow: FlowId,
-    from: u64,
-    results: Vec<Pattern>,
-) -> Result<FlowRecord, LedgerError> {
-    collect(records, from, results, |entry| entry.envelope.flow == Some(flow))
+pub fn gather_from(records: &impl Records, flow: FlowId, from: u64, known: Known) -> Result<FlowRecord, LedgerError> {
+    let mut gathered = Gathered { left: Left::new(known), ..Gathered::default() };
+    records.each_from(from, |entry| {
+        match entry.envelope.kind() {
+            Kind::Deployment => gathered.deployment(entry),
+            // Calls name their activation alone.
+            Kind::Intent | Kind::Outcome => gathered.call(entry),
+            _ if entry.envelope.flow == Some(flow) => gathered.take(entry),
+            _ => {}
+        }
+        true
+    })?;
+    Ok(gathered.finish())
+}
+
+/// A flow's records so far, and where they lie.
+#[derive(Default)]
+struct Gathered {
+    record: FlowRecord,
+    left: Left,
+    deployments: HashMap<Digest, Entry>,
+    /// Places of the events, by leaf hash.
+    events: HashMap<Digest, usize>,
+    /// Events that nobody takes.
+    untaken: HashSet<Digest>,
+    /// Places of the attempts, of each activation the last.
+    attempts: HashMap<ActivationId, usize>,
+}
+
+impl Gathered {
+    fn deployment(&mut self, entry: Entry) {
+        self.left.apply(&entry);
+        self.deployments.insert(entry.leaf, entry);
+    }
+
+    fn call(&mut self, entry: Entry) {
+        if let Some(attempt) = self.attempt(&entry) {
+            attempt.calls.push(entry);
+        }
+    }
+
+    fn attempt(&mut self, entry: &Entry) -> Option<&mut AttemptRecord> {
+        let place = self.attempts.get(&entry.envelope.activation?)?;
+        self.record.attempts.get_mut(*place)
+    }
+
+    /// Takes the flow's next record, unless it is a call.
+    fn take(&mut self, entry: Entry) {
+        self.left.apply(&entry);
+        let record = &mut self.record;
+        match entry.envelope.kind() {
+            Kind::Event => {
+                // Nobody can have ended with it yet: if it is left to nobody, then nobody takes it.
+                if !self.left.waits(&entry.leaf) {
+                    self.untaken.insert(entry.leaf);
+                }
+                self.events.insert(entry.leaf, record.events.len());
+                record.events.push(entry);
+            }
+            Kind::Start => {
+                entry.envelope.cause.map(|event| self.untaken.remove(&event));
+                entry.envelope.activation.map(|id| self.attempts.insert(id, record.attempts.len()));
+                let event = entry.envelope.cause.and_then(|leaf| self.events.get(&leaf));
+                let event = event.and_then(|place| record.events.get(*place)).cloned();
+                let deployment = entry.envelope.deployment.and_then(|leaf| self.deployments.get(&leaf)).cloned();
+                let (calls, emitted) = (Vec::new(), Vec::new());
+                record.attempts.push(AttemptRecord { start: entry, calls, end: None, emitted, event, deployment });
+            }
+            Kind::End => {
+                if let Some(attempt) = self.attempt(&entry) {
+                    attempt.end = Some(entry);
+                }
+            }
+            Kind::Unrouted => {
+                // No answer, whatever its topic: it came after too many hops, or before its topic was one of results.
+                entry.envelope.cause.map(|event| self.untaken.remove(&event));
+                record.notes.push(entry);
+            }
+            Kind::Conflict => record.notes.push(entry),
+            _ => {}
+        }
+    }
+
+    fn finish(self) -> FlowRecord {
+        let mut record = self.record;
+        let starts = record.attempts.iter().enumerate();
+        let places: HashMap<Digest, usize> = starts.map(|(place, attempt)| (attempt.start.leaf, place)).collect();
+        for event in &record.events {
+            let place = event.envelope.cause.and_then(|start| places.get(&start)).copied();
+            if let Some(attempt) = place.and_then(|place| record.attempts.get_mut(place)) {
+                attempt.emitted.push(event.clone());
+            }
+        }
+        let (left, untaken) = (self.left, self.untaken);
+        // Asked at the end: what was an answer may be known only from a later deployment.
+        let is_answer = |event: &&Entry| untaken.contains(&event.leaf) && left.known.is_result(&event.envelope);
+        record.answers = record.events.iter().filter(is_answer).map(|event| event.leaf).collect();
+        record.open = !left.flows().is_empty();
+        record
+    }
 }
 
 /// Gathers the attempts of one activation, with the events they handled and emitted.
@@ -147,65 +241,6 @@ pub fn gather_activation(records: &impl Records, id: ActivationId) -> Result<Flo
     let mut record = gather(records, flow)?;
     record.attempts.retain(|attempt| attempt.start.envelope.activation == Some(id));
     Ok(record)
-}
-
-/// Adds what a deployment record says of answers.
-pub(super) fn learn(results: &mut Vec<Pattern>, deployment: &Entry) {
-    let body = deployment.body.as_deref().and_then(DeploymentBody::decode);
-    for pattern in body.map(|body| body.results).unwrap_or_default() {
-        if !results.contains(&pattern) {
-            results.push(pattern);
-        }
-    }
-}
-
-/// True if an event on `topic` is an answer: nobody has to take it.
-pub(super) fn is_result(results: &[Pattern], topic: &str) -> bool {
-    topic.parse::<Topic>().is_ok_and(|topic| results.iter().any(|pattern| pattern.matches(&topic)))
-}
-
-fn collect(
-    records: &impl Records,
-    from: u64,
-    results: Vec<Pattern>,
-    wanted: impl Fn(&Entry) -> bool,
-) -> Result<FlowRecord, LedgerError> {
-    let mut flow = FlowRecord { results, ..FlowRecord::default() };
-    let mut deployments: HashMap<Digest, Entry> = HashMap::new();
-    let mut running: HashMap<ActivationId, usize> = HashMap::new();
-    records.each_from(from, |entry| {
-        match entry.envelope.kind() {
-            Kind::Deployment => {
-                learn(&mut flow.results, &entry);
-                deployments.insert(entry.leaf, entry);
-            }
-            Kind::Event if wanted(&entry) => flow.events.push(entry),
-            Kind::Start if wanted(&entry) => {
-                entry.envelope.activation.map(|id| running.insert(id, flow.attempts.len()));
-                let event = flow.events.iter().find(|event| Some(event.leaf) == entry.envelope.cause).cloned();
-                let deployment = entry.envelope.deployment.and_then(|leaf| deployments.get(&leaf)).cloned();
-                let (calls, emitted) = (Vec::new(), Vec::new());
-                flow.attempts.push(AttemptRecord { start: entry, calls, end: None, emitted, event, deployment });
-            }
-            Kind::Intent | Kind::Outcome | Kind::End => {
-                let place = entry.envelope.activation.and_then(|id| running.get(&id)).copied();
-                if let Some(attempt) = place.and_then(|place| flow.attempts.get_mut(place)) {
-                    match entry.envelope.kind() {
-                        Kind::End => attempt.end = Some(entry),
-                        _ => attempt.calls.push(entry),
-                    }
-                }
-            }
-            Kind::Unrouted | Kind::Conflict if wanted(&entry) => flow.notes.push(entry),
-            _ => {}
-        }
-        true
-    })?;
-    for attempt in &mut flow.attempts {
-        let emitted = flow.events.iter().filter(|event| event.envelope.cause == Some(attempt.start.leaf));
-        attempt.emitted = emitted.cloned().collect();
-    }
-    Ok(flow)
 }
 
 impl AttemptRecord {

@@ -1,14 +1,14 @@
 //! Flows as people and programs see them: one stable shape, serialised as it is for `--json`.
 
-use super::gather::{AttemptRecord, Body, FlowRecord, is_result, learn};
+use super::gather::{AttemptRecord, Body, FlowRecord};
+use super::left::Left;
 use crate::event::{Data, Event};
 use crate::ledger::{Entry, LedgerError};
 use crate::records::Records;
-use manes_core::cbor::Item;
 use manes_core::ids::{ActivationId, Digest, FlowId};
+use manes_core::item::Item;
 use manes_core::lens::Effect;
 use manes_core::record::{EndStatus, Kind};
-use manes_core::topic::Pattern;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 
@@ -46,7 +46,7 @@ pub struct EventView {
     pub emitted_by: Option<ActivationId>,
     /// Why nobody took it, if nobody did.
     pub unrouted: Option<String>,
-    /// True for an answer: its topic is one of results, and nobody handled it.
+    /// True for an answer: its topic is one of results, and nobody takes it.
     pub result: bool,
     /// Index of its record.
     pub record: u64,
@@ -132,14 +132,9 @@ pub struct FlowView {
 pub fn flows(records: &impl Records) -> Result<Vec<FlowSummary>, LedgerError> {
     let mut order: Vec<FlowSummary> = Vec::new();
     let mut places: HashMap<FlowId, usize> = HashMap::new();
-    let mut open: HashMap<FlowId, i64> = HashMap::new();
-    // Events that wait for somebody, as far as is known; what is an answer may be known only at the end.
-    let mut waiting: HashMap<Digest, (FlowId, String)> = HashMap::new();
-    let mut results = Vec::new();
+    let mut left = Left::default();
     records.each(|entry| {
-        if entry.envelope.kind() == Kind::Deployment {
-            learn(&mut results, &entry);
-        }
+        left.apply(&entry);
         let Some(flow) = entry.envelope.flow else { return true };
         let place = *places.entry(flow).or_insert_with(|| {
             order.push(FlowSummary {
@@ -154,38 +149,16 @@ pub fn flows(records: &impl Records) -> Result<Vec<FlowSummary>, LedgerError> {
         });
         let Some(summary) = order.get_mut(place) else { return true };
         match entry.envelope.kind() {
-            Kind::Event => {
-                summary.events += 1;
-                let topic = entry.envelope.topic.unwrap_or_default();
-                if !is_result(&results, &topic) {
-                    waiting.insert(entry.leaf, (flow, topic));
-                }
-            }
-            Kind::Start => {
-                summary.activations += 1;
-                entry.envelope.cause.map(|event| waiting.remove(&event));
-                *open.entry(flow).or_default() += 1;
-            }
-            Kind::End => {
-                *open.entry(flow).or_default() -= 1;
-                if entry.envelope.status != Some(EndStatus::Done.number()) {
-                    summary.status = "failed".into();
-                }
-            }
-            Kind::Unrouted | Kind::Conflict => drop(entry.envelope.cause.map(|event| waiting.remove(&event))),
+            Kind::Event => summary.events += 1,
+            Kind::Start => summary.activations += 1,
+            Kind::End if entry.envelope.status != Some(EndStatus::Done.number()) => summary.status = "failed".into(),
             _ => {}
         }
         true
     })?;
-    for (flow, topic) in waiting.into_values() {
-        if !is_result(&results, &topic) {
-            *open.entry(flow).or_default() += 1;
-        }
-    }
-    for summary in &mut order {
-        if open.get(&summary.flow).is_some_and(|open| *open > 0) {
-            summary.status = "open".into();
-        }
+    let open = left.flows();
+    for summary in order.iter_mut().filter(|summary| open.contains(&summary.flow)) {
+        summary.status = "open".into();
     }
     Ok(order)
 }
@@ -196,9 +169,7 @@ pub fn view(flow: FlowId, record: &FlowRecord) -> FlowView {
     let activations: Vec<ActivationView> = record.attempts.iter().map(activation).collect();
     let failed = activations.iter().any(|a| a.status != EndStatus::Done.name());
     let about = About::new(record);
-    let open = record.attempts.iter().any(|attempt| attempt.end.is_none())
-        || record.events.iter().any(|entry| about.waits(entry));
-    let status = if open {
+    let status = if record.open {
         "open"
     } else if failed {
         "failed"
@@ -213,46 +184,24 @@ pub fn view(flow: FlowId, record: &FlowRecord) -> FlowView {
 struct About<'a> {
     /// Attempts by the leaf hash of their start.
     attempts: HashMap<Digest, &'a AttemptRecord>,
-    /// Events that somebody handled or handles.
-    handled: HashSet<Digest>,
-    /// Events that have a note, with the reason if they are unrouted.
-    notes: HashMap<Digest, Option<&'a str>>,
-    results: &'a [Pattern],
+    /// Why nobody took an event, where that is recorded.
+    unrouted: HashMap<Digest, &'a str>,
+    answers: &'a HashSet<Digest>,
 }
 
 impl<'a> About<'a> {
     fn new(record: &'a FlowRecord) -> Self {
         let attempts = record.attempts.iter().map(|attempt| (attempt.start.leaf, attempt)).collect();
-        let handled = record.attempts.iter().filter_map(|attempt| attempt.start.envelope.cause).collect();
-        let mut notes: HashMap<Digest, Option<&str>> = HashMap::new();
-        for note in &record.notes {
-            let Some(event) = note.envelope.cause else { continue };
-            let why = notes.entry(event).or_default();
-            if note.envelope.kind() == Kind::Unrouted {
-                *why = Some(note.envelope.rule.as_deref().unwrap_or_default());
-            }
-        }
-        Self { attempts, handled, notes, results: &record.results }
-    }
-
-    fn is_result(&self, event: &Entry) -> bool {
-        is_result(self.results, event.envelope.topic.as_deref().unwrap_or_default())
-    }
-
-    /// True if somebody has yet to handle the event: it is queued, delayed, or its agent waits for a capability.
-    fn waits(&self, event: &Entry) -> bool {
-        !self.handled.contains(&event.leaf) && !self.notes.contains_key(&event.leaf) && !self.is_result(event)
-    }
-
-    fn unrouted(&self, event: &Entry) -> Option<&'a str> {
-        self.notes.get(&event.leaf).copied().flatten()
+        let unrouted = record.notes.iter().filter(|note| note.envelope.kind() == Kind::Unrouted);
+        let why = |note: &'a Entry| Some((note.envelope.cause?, note.envelope.rule.as_deref().unwrap_or_default()));
+        Self { attempts, unrouted: unrouted.filter_map(why).collect(), answers: &record.answers }
     }
 }
 
 fn event(entry: &Entry, about: &About<'_>) -> EventView {
     let parsed = entry.body.as_deref().and_then(|body| Event::from_record(&entry.envelope, body));
     let by = entry.envelope.cause.and_then(|start| about.attempts.get(&start));
-    let unrouted = about.unrouted(entry);
+    let unrouted = about.unrouted.get(&entry.leaf).copied();
     EventView {
         id: entry.envelope.event.map(|key| key.to_string()).unwrap_or_default(),
         topic: entry.envelope.topic.clone().unwrap_or_default(),
@@ -264,8 +213,7 @@ fn event(entry: &Entry, about: &About<'_>) -> EventView {
         }),
         emitted_by: by.and_then(|attempt| attempt.start.envelope.activation),
         unrouted: unrouted.map(str::to_owned),
-        // What was recorded as unrouted is no answer, whatever its topic: it may have come after too many hops.
-        result: unrouted.is_none() && !about.handled.contains(&entry.leaf) && about.is_result(entry),
+        result: about.answers.contains(&entry.leaf),
         record: entry.index,
     }
 }

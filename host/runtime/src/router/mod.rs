@@ -3,8 +3,10 @@
 //! One task owns all of it. It reads the ledger in order and derives everything from what it reads, so that a host
 //! that starts again knows what the last one knew. Its queues hold positions in the ledger, never content.
 
+mod routes;
 pub mod state;
 mod task;
 
+pub use routes::Routes;
 pub use state::AgentView;
 pub use task::{Command, Handle, RouterError, start};

@@ -1,6 +1,7 @@
 //! What the router knows, derived from the ledger alone: no clock, no task, no I/O.
 
-use crate::deploy::{DeploymentBody, IN_FORCE, REMOVED, WAITING};
+use super::routes::Routes;
+use crate::deploy::{DeploymentBody, REMOVED, WAITING};
 use crate::ledger::Entry;
 use manes_core::ids::{ActivationId, Digest, EventKey, FlowId, LedgerId};
 use manes_core::limits::HOPS_MAX;
@@ -12,8 +13,6 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 /// An agent, as far as routing goes.
 #[derive(Debug, Clone)]
 pub struct Agent {
-    /// Topics that it takes.
-    pub subscribe: Vec<Pattern>,
     /// Leaf hash of its deployment; `None` while it waits for a capability.
     pub deployment: Option<Digest>,
     /// Attempts at a time.
@@ -78,6 +77,7 @@ pub struct Unrouted {
 pub struct State {
     ledger: LedgerId,
     results: Vec<Pattern>,
+    routes: Routes,
     /// Agents by name.
     pub agents: BTreeMap<String, Agent>,
     /// Work left in each flow that has any: activations queued or running, events delayed or about to be unrouted.
@@ -111,8 +111,9 @@ impl State {
     /// A state that has read nothing.
     #[must_use]
     pub fn new(ledger: LedgerId, results: Vec<Pattern>) -> Self {
-        let (agents, flows, unrouted) = (BTreeMap::new(), HashMap::new(), HashSet::new());
-        Self { ledger, results, agents, flows, next: 0, unrouted, past: Some(HashMap::new()) }
+        let (routes, agents) = (Routes::default(), BTreeMap::new());
+        let (flows, unrouted) = (HashMap::new(), HashSet::new());
+        Self { ledger, results, routes, agents, flows, next: 0, unrouted, past: Some(HashMap::new()) }
     }
 
     /// Takes the next entry.
@@ -136,28 +137,23 @@ impl State {
     }
 
     fn deployment(&mut self, entry: &Entry) {
-        let Some(name) = &entry.envelope.agent else { return };
-        let status = entry.envelope.status.unwrap_or(IN_FORCE);
-        let body = entry.body.as_deref().and_then(DeploymentBody::decode);
-        let Some(body) = body.filter(|body| body.role == "agent") else { return };
-        if status == REMOVED {
+        let Some(body) = DeploymentBody::of(entry) else { return };
+        let Some(name) = self.routes.learn(&entry.envelope, &body) else { return };
+        if entry.envelope.status == Some(REMOVED) {
             // What it had queued stays with its name, for whoever takes the name next.
             if let Some(agent) = self.agents.get_mut(name) {
-                agent.subscribe.clear();
                 agent.deployment = None;
             }
             return;
         }
-        let agent = self.agents.entry(name.clone()).or_insert_with(|| Agent {
-            subscribe: Vec::new(),
+        let agent = self.agents.entry(name.to_owned()).or_insert_with(|| Agent {
             deployment: None,
             concurrency: 1,
             queue: VecDeque::new(),
             running: 0,
         });
-        agent.subscribe = body.subscribe;
         agent.concurrency = body.concurrency;
-        agent.deployment = (status != WAITING).then_some(entry.leaf);
+        agent.deployment = (entry.envelope.status != Some(WAITING)).then_some(entry.leaf);
     }
 
     fn event(&mut self, entry: &Entry) -> Vec<Action> {
@@ -165,11 +161,11 @@ impl State {
         let (Some(flow), Some(key)) = (envelope.flow, envelope.event) else { return Vec::new() };
         let topic = envelope.topic.clone().unwrap_or_default();
         let event = Unrouted { leaf: entry.leaf, flow: Some(flow), event: Some(key), topic: topic.clone() };
-        if envelope.hops.unwrap_or_default() > HOPS_MAX {
-            return self.nobody(flow, key, event, format!("more than {HOPS_MAX} hops"));
-        }
-        let takers = self.takers(&topic);
+        let takers = self.routes.takers(envelope);
         if takers.is_empty() {
+            if envelope.hops.unwrap_or_default() > HOPS_MAX {
+                return self.nobody(flow, key, event, format!("more than {HOPS_MAX} hops"));
+            }
             let is_result = topic.parse::<Topic>().is_ok_and(|t| self.results.iter().any(|p| p.matches(&t)));
             if is_result {
                 // An answer is done by being there; a flow of nothing else has ended.
@@ -210,14 +206,6 @@ impl State {
         *self.flows.entry(flow).or_default() += 1;
         self.unrouted.insert(key);
         vec![Action::Unrouted { event: Box::new(event), rule }]
-    }
-
-    /// Names of the agents that take `topic`.
-    #[must_use]
-    pub fn takers(&self, topic: &str) -> Vec<String> {
-        let Ok(topic) = topic.parse::<Topic>() else { return Vec::new() };
-        let takes = |agent: &Agent| agent.subscribe.iter().any(|pattern| pattern.matches(&topic));
-        self.agents.iter().filter(|(_, agent)| takes(agent)).map(|(name, _)| name.clone()).collect()
     }
 
     /// Queues the event at `index` for `names`.
@@ -289,7 +277,7 @@ impl State {
         let view = |(name, agent): (&String, &Agent)| AgentView {
             name: name.clone(),
             state: if agent.deployment.is_some() { "ready" } else { "waiting" },
-            subscribe: agent.subscribe.iter().map(|p| p.as_str().to_owned()).collect(),
+            subscribe: self.routes.of(name).iter().map(|p| p.as_str().to_owned()).collect(),
             queued: agent.queue.len(),
             running: agent.running,
         };

@@ -2,8 +2,8 @@
 
 use crate::folder::{Folder, golden_blocks, head, key, note, other_ledger, reseal};
 use manes_core::block::{Block, Header, StoredBody};
-use manes_core::cbor::Item;
 use manes_core::checkpoint;
+use manes_core::item::Item;
 use manes_core::record::{Envelope, Kind, Record};
 use manes_verify::{Problem, Tier};
 

@@ -130,7 +130,7 @@ async fn a_capability_is_given_another_one_that_is_loaded_after_it() -> Result<(
         views.iter().find(|view| view.name == name).map(|view| (view.state, view.waits_for.clone()))
     };
     let views = host.host.capabilities().await;
-    ensure!(state(&views, "relay") == Some(("waiting", vec!["fixture:echo/echo".into()])), "{views:?}");
+    ensure!(state(&views, "relay") == Some(("waiting", vec!["fixture:echo/echo@0.1".into()])), "{views:?}");
     ensure!(state(&views, "echo") == Some(("unloaded", vec![])), "{views:?}");
     let brought = host.host.load_capability("echo", None).await?;
     ensure!(brought.started == ["a", "relay"] && brought.waits_for.is_empty(), "{brought:?}");

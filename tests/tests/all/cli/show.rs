@@ -195,3 +195,24 @@ fn a_reader_that_goes_away_ends_the_command_without_a_panic() {
         assert!(!stderr.contains("panicked"), "{command:?}: {stderr}");
     }
 }
+
+#[test]
+fn nobody_at_standard_error_changes_no_exit_code() {
+    let desk = Desk::csv();
+    let manes = |args: &[&str]| {
+        let mut command = std::process::Command::new(super::cmd::binary("manes"));
+        command.env("MANES_HOME", desk.home()).arg("--ledger").arg(desk.ledger());
+        command.arg("--manifest").arg(desk.manifest()).args(args);
+        command
+    };
+    let mut verify = std::process::Command::new(super::cmd::binary("manes-verify"));
+    verify.arg("--nonsense");
+    for (mut command, exit) in
+        [(manes(&["flow", "absent"]), 2), (manes(&["run", "csv.question", "no json"]), 3), (verify, 2)]
+    {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let status = command.stdout(std::process::Stdio::null()).stderr(writer).status().expect("it runs");
+        assert_eq!(status.code(), Some(exit), "{command:?}");
+    }
+}

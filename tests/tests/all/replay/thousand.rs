@@ -118,7 +118,7 @@ async fn a_thousand_activations_replay_with_nothing_but_a_copy_of_the_ledger() -
 
 /// An event's data, for a message.
 fn script_of(body: Option<&[u8]>) -> String {
-    let item = body.and_then(|body| manes_core::cbor::Item::decode(body).ok());
+    let item = body.and_then(|body| manes_core::item::Item::decode(body).ok());
     let json = item.map_or(Value::Null, |item| item.to_json());
     json.get("data").map_or_else(String::new, Value::to_string).chars().take(600).collect()
 }

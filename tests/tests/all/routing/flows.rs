@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use manes_core::limits::HOPS_MAX;
 use manes_core::record::Kind;
-use manes_runtime::query::FlowView;
+use manes_runtime::query::{self, FlowView};
 use manes_tests::{TestHost, view};
 use serde_json::json;
 
@@ -42,6 +42,27 @@ async fn every_agent_whose_pattern_matches_takes_the_event_once() -> Result<()> 
         ensure!(takers(&flow) == expected, "{topic}: {:?}", takers(&flow));
         ensure!(flow.status == "done", "{}", view::sketch(&flow));
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_flow_is_open_until_all_who_take_its_event_have_ended() -> Result<()> {
+    let host = TestHost::script()
+        .agent("b", "script")
+        .subscribe("a.do")
+        .uses("fixture:echo/echo")
+        .capability("echo", "echo")
+        .later()
+        .start_memory()
+        .await?;
+    let submitted = host.submit("a.do", &json!([["now"]])).await?;
+    host.until("end", |entry| entry.envelope.kind() == Kind::End).await?;
+    let status = || anyhow::Ok((host.view(submitted.flow)?.status, query::flows(&host.ledger)?.remove(0).status));
+    ensure!(status()? == ("open".into(), "open".into()), "b has it queued: {:?}", status()?);
+    host.host.load_capability("echo", None).await?;
+    let flow = host.ended(&submitted).await?;
+    ensure!(takers(&flow) == ["a", "b"], "{}", view::sketch(&flow));
+    ensure!(status()? == ("done".into(), "done".into()), "{:?}", status()?);
     Ok(())
 }
 

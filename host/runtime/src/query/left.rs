@@ -1,0 +1,81 @@
+//! What is left to do in each flow, kept while the records pass.
+
+use super::known::Known;
+use crate::ledger::Entry;
+use manes_core::ids::{Digest, FlowId};
+use manes_core::record::Kind;
+use std::collections::{HashMap, HashSet};
+
+/// Events that somebody has yet to handle, and attempts under way. It knows who takes an event as the router does: from
+/// the deployments before it. So an event counts until all who take it have ended with it, and one that nobody takes
+/// never does, whether the host came to record that or not.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    /// What the deployments so far say.
+    pub(super) known: Known,
+    /// Events by leaf hash, with their flows and those who take them and have not ended.
+    events: HashMap<Digest, (FlowId, Vec<String>)>,
+    /// Attempts without an end, by leaf hash of their start.
+    attempts: HashMap<Digest, Attempt>,
+}
+
+#[derive(Debug)]
+struct Attempt {
+    flow: FlowId,
+    agent: String,
+    event: Digest,
+}
+
+impl Left {
+    pub(super) fn new(known: Known) -> Self {
+        Self { known, ..Self::default() }
+    }
+
+    /// Takes the next entry.
+    pub(super) fn apply(&mut self, entry: &Entry) {
+        let envelope = &entry.envelope;
+        match envelope.kind() {
+            Kind::Deployment => self.known.learn(entry),
+            Kind::Event => self.event(entry),
+            Kind::Start => self.started(entry),
+            Kind::End => self.ended(entry),
+            // What the router said stands.
+            Kind::Unrouted => drop(envelope.cause.map(|event| self.events.remove(&event))),
+            Kind::Genesis | Kind::Key | Kind::Intent | Kind::Outcome | Kind::Conflict | Kind::Unknown(_) => {}
+        }
+    }
+
+    fn event(&mut self, event: &Entry) {
+        let takers = self.known.routes.takers(&event.envelope);
+        if let (Some(flow), false) = (event.envelope.flow, takers.is_empty()) {
+            self.events.insert(event.leaf, (flow, takers));
+        }
+    }
+
+    fn started(&mut self, start: &Entry) {
+        let envelope = &start.envelope;
+        let (Some(flow), Some(event)) = (envelope.flow, envelope.cause) else { return };
+        let agent = envelope.agent.clone().unwrap_or_default();
+        self.attempts.insert(start.leaf, Attempt { flow, agent, event });
+    }
+
+    fn ended(&mut self, end: &Entry) {
+        let Some(attempt) = end.envelope.cause.and_then(|start| self.attempts.remove(&start)) else { return };
+        let Some((_, takers)) = self.events.get_mut(&attempt.event) else { return };
+        takers.retain(|agent| *agent != attempt.agent);
+        if takers.is_empty() {
+            self.events.remove(&attempt.event);
+        }
+    }
+
+    /// True if somebody has yet to handle the event.
+    pub(super) fn waits(&self, event: &Digest) -> bool {
+        self.events.contains_key(event)
+    }
+
+    /// Flows that have not ended.
+    pub(super) fn flows(&self) -> HashSet<FlowId> {
+        let events = self.events.values().map(|(flow, _)| *flow);
+        events.chain(self.attempts.values().map(|attempt| attempt.flow)).collect()
+    }
+}
