@@ -49,7 +49,10 @@ pub enum HostError {
     Claims { name: String, message: String },
     #[error("the topic {topic:?} cannot be published on: {why}")]
     Topic { topic: String, why: String },
-    #[error("an event of {bytes} bytes; at most {EVENT_BYTES_MAX}")]
+    #[error(
+        "an event of {bytes} bytes; at most {EVENT_BYTES_MAX}, which no manifest changes: submit several smaller events, \
+         or keep the data in a file that an agent may read and submit its name"
+    )]
     EventSize { bytes: usize },
     #[error("the event {id} was submitted before with other content; the conflict is recorded")]
     Conflict { id: String },

@@ -44,7 +44,8 @@ async fn every_limit_stops_with_its_status_and_the_line_it_prints_raises_it() ->
             if view::only(&flow)?.status == "done" {
                 break;
             }
-            let message = &view::ended(&flow, status, "raise it with: ").with_context(|| line.clone())?.message;
+            let message =
+                &view::ended(&flow, status, "raise it in [agent.a] with: ").with_context(|| line.clone())?.message;
             view::manifest_line(message)?.clone_into(&mut line);
             ensure!(line.starts_with(&format!("limits = {{ {limit} = ")), "{limit}: {message}");
             raised += 1;
