@@ -169,7 +169,7 @@ impl Limit {
             Self::CallsMax => {
                 ("calls_max", 1_000_000, "ask for more with each call, or split the work over several events")
             }
-            // What one append carries.
+            // It goes out in one append, which carries 128 MiB at most.
             Self::RecordedMib => (
                 "recorded_mib",
                 96,

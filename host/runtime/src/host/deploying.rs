@@ -1,10 +1,12 @@
 //! Bringing agents and capabilities into force: everything is checked before anything is recorded.
 
+use super::prepared::{Role, Source};
 use super::registry::{Registry, Section, body, provide, values};
 use super::{Host, HostError};
-use crate::component::{LoadError, Loaded};
-use crate::deploy::{self, Deployment, DeploymentBody, IN_FORCE, REMOVED, WAITING};
+use crate::component::Loaded;
+use crate::deploy::{Deployment, DeploymentBody, IN_FORCE, REMOVED, WAITING};
 use crate::manifest::{AgentSection, CapabilitySection};
+use crate::nearest;
 use crate::provider::Capability;
 use crate::router::Command;
 use manes_core::ids::Digest;
@@ -36,7 +38,7 @@ impl Host {
     /// True if everything that a capability was granted from others is there.
     fn is_ready(&self, registry: &mut Registry, name: &str, section: &CapabilitySection) -> Result<bool, HostError> {
         let path = self.manifest.resolve(&section.component);
-        let loaded = self.component(registry, name, &path, deploy::check_capability)?;
+        let loaded = self.component(registry, Source { role: Role::Capability, name, path: &path })?;
         let grants = self.manifest.capability_grants(section);
         let provided = provide(name, &loaded, &grants, &registry.capabilities)?;
         let wanted = loaded.foreign_imports().filter(|import| grants.grants_interface(&import.id())).count();
@@ -66,10 +68,7 @@ impl Host {
     /// A name that the manifest does not have, a component that cannot be used, or one that its users do not fit.
     /// Nothing has changed then.
     pub async fn load_capability(&self, name: &str, path: Option<&Path>) -> Result<Vec<String>, HostError> {
-        let section = self.manifest.capability.get(name).ok_or_else(|| HostError::Unknown {
-            name: name.to_owned(),
-            known: self.manifest.capability.keys().cloned().collect::<Vec<_>>().join(", "),
-        })?;
+        let section = self.manifest.capability.get(name).ok_or_else(|| self.not_loadable(name))?;
         let mut registry = self.registry.lock().await;
         let waiting = |registry: &Registry| -> Vec<String> {
             let waits = |(_, (status, ..)): &(&String, &(u64, Vec<u8>, Digest))| *status == WAITING;
@@ -81,6 +80,21 @@ impl Host {
         self.refresh_agents(&mut registry).await?;
         let after = waiting(&registry);
         Ok(before.into_iter().filter(|agent| !after.contains(agent)).collect())
+    }
+
+    /// Why there is nothing to load under this name.
+    fn not_loadable(&self, name: &str) -> HostError {
+        let capabilities: Vec<&str> = self.manifest.capability.keys().map(String::as_str).collect();
+        let known = match capabilities.join(", ") {
+            none if none.is_empty() => "it has none".to_owned(),
+            some => format!("it has: {some}"),
+        };
+        let name = name.to_owned();
+        if self.manifest.agent.contains_key(&name) {
+            return HostError::IsAgent { name, known };
+        }
+        let hint = nearest::hint(&name, capabilities);
+        HostError::Unknown { name, hint, known }
     }
 
     /// Capabilities that use what `name` exports get the one that is there now.
@@ -107,7 +121,7 @@ impl Host {
         path: Option<&Path>,
     ) -> Result<(), HostError> {
         let path = path.map_or_else(|| self.manifest.resolve(&section.component), Path::to_path_buf);
-        let loaded = self.component(registry, name, &path, deploy::check_capability)?;
+        let loaded = self.component(registry, Source { role: Role::Capability, name, path: &path })?;
         self.put_loaded(registry, name, section, loaded).await
     }
 
@@ -178,7 +192,8 @@ impl Host {
         if let Some(loaded) = registry.agents.get(name) {
             return Ok(loaded.clone());
         }
-        let loaded = self.component(registry, name, &self.manifest.resolve(&section.component), deploy::check_agent)?;
+        let path = self.manifest.resolve(&section.component);
+        let loaded = self.component(registry, Source { role: Role::Agent, name, path: &path })?;
         registry.agents.insert(name.to_owned(), loaded.clone());
         Ok(loaded)
     }
@@ -253,23 +268,18 @@ impl Host {
     }
 
     /// Reads and compiles a component, once for each content, and keeps its bytes with the ledger.
-    fn component(
-        &self,
-        registry: &mut Registry,
-        name: &str,
-        path: &Path,
-        check: fn(&Loaded) -> Result<(), LoadError>,
-    ) -> Result<Arc<Loaded>, HostError> {
-        let bytes = std::fs::read(path).map_err(|source| HostError::Read { path: path.to_owned(), source })?;
+    fn component(&self, registry: &mut Registry, source: Source<'_>) -> Result<Arc<Loaded>, HostError> {
+        let bytes = source.read()?;
         let digest = Digest::of(&bytes);
-        let failed = |source| HostError::Load { name: name.to_owned(), path: path.to_owned(), source };
         if let Some(loaded) = registry.compiled.get(&digest) {
-            // What was compiled as an agent need not be a capability, nor the reverse.
-            check(loaded).map_err(failed)?;
+            source.fits(loaded)?;
             return Ok(loaded.clone());
         }
-        let loaded = Loaded::new(&self.wasm, &bytes).map_err(failed)?;
-        check(&loaded).map_err(failed)?;
+        let loaded = match registry.prepared.remove(&digest) {
+            Some(loaded) => loaded,
+            None => source.compile(&self.wasm, &bytes)?,
+        };
+        source.fits(&loaded)?;
         self.context.ledger.put_artifact(&bytes)?;
         registry.compiled.insert(digest, loaded.clone());
         Ok(loaded)
