@@ -85,11 +85,11 @@ pub fn call<'a>(activation: &'a ActivationView, name: &str) -> Result<&'a CallVi
     }
 }
 
-/// The manifest line that a message ends with: after `allow with: ` or `raise it with: `.
+/// The manifest line that a message ends with: after `allow with: ` or `raise it in [SECTION] with: `.
 ///
 /// # Errors
 /// The message names no line.
 pub fn manifest_line(message: &str) -> Result<&str> {
-    let line = message.split_once("allow with: ").or_else(|| message.split_once("raise it with: "));
+    let line = message.split_once(" with: ");
     line.map(|(_, line)| line).ok_or_else(|| anyhow!("no manifest line in {message:?}"))
 }

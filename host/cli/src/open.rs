@@ -7,7 +7,7 @@ use crate::paths;
 use anyhow::Context as _;
 use manes_core::ids::{ActivationId, FlowId};
 use manes_runtime::engine::Wasm;
-use manes_runtime::host::Host;
+use manes_runtime::host::{Host, Prepared};
 use manes_runtime::ledger::{Embedded, Ledger, OpenError, Options, Reader};
 use manes_runtime::manifest::Manifest;
 use manes_runtime::query::{self, Named};
@@ -49,15 +49,23 @@ pub(crate) fn manifest(global: &Global) -> anyhow::Result<Manifest> {
 /// A host in this process.
 pub(crate) async fn host(global: &Global) -> anyhow::Result<Host> {
     let manifest = manifest(global)?;
+    // Before anything is created: a slip in the manifest must not leave a ledger and its keys behind.
+    Prepared::glance(&manifest)?;
+    let progress = progress("compiling components; the next start finds them compiled");
+    let host = start(global, manifest).await;
+    progress.abort();
+    host
+}
+
+async fn start(global: &Global, manifest: Manifest) -> anyhow::Result<Host> {
+    let wasm = wasm()?;
+    let prepared = Prepared::compile(&wasm, &manifest)?;
     let (folder, home) = (paths::ledger(global), paths::home()?);
     let seams = Seams::system();
     let ledger = Embedded::open(&folder, &home, seams.clone(), Options::default())
         .with_context(|| format!("failed to open the ledger in {}", folder.display()))?;
     let ledger: Arc<dyn Ledger> = Arc::new(ledger);
-    let progress = progress("compiling components; the next start finds them compiled");
-    let host = Host::start(ledger, wasm()?, seams, manifest).await;
-    progress.abort();
-    Ok(host?)
+    Ok(Host::start_prepared(ledger, wasm, seams, manifest, prepared).await?)
 }
 
 /// Says what takes long, once it has taken a second.

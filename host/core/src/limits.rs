@@ -68,3 +68,168 @@ impl Default for Limits {
         }
     }
 }
+
+/// A limit of a manifest, by its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// `memory_mib`
+    MemoryMib,
+    /// `fuel`
+    Fuel,
+    /// `deadline_ms`
+    DeadlineMs,
+    /// `handles_max`
+    HandlesMax,
+    /// `call_kib`
+    CallKib,
+    /// `calls_max`
+    CallsMax,
+    /// `recorded_mib`
+    RecordedMib,
+    /// `drafts_max`
+    DraftsMax,
+    /// `log_kib`
+    LogKib,
+}
+
+impl Limit {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::MemoryMib,
+        Self::Fuel,
+        Self::DeadlineMs,
+        Self::HandlesMax,
+        Self::CallKib,
+        Self::CallsMax,
+        Self::RecordedMib,
+        Self::DraftsMax,
+        Self::LogKib,
+    ];
+
+    /// The key in a manifest's `limits`.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        self.row().0
+    }
+
+    /// What a manifest may raise it to: beyond, something else in the host would give way first.
+    #[must_use]
+    pub const fn max(self) -> u64 {
+        self.row().1
+    }
+
+    /// Its value in `limits`.
+    #[must_use]
+    pub const fn of(self, limits: &Limits) -> u64 {
+        match self {
+            Self::MemoryMib => limits.memory_mib,
+            Self::Fuel => limits.fuel,
+            Self::DeadlineMs => limits.deadline_ms,
+            Self::HandlesMax => limits.handles_max,
+            Self::CallKib => limits.call_kib,
+            Self::CallsMax => limits.calls_max,
+            Self::RecordedMib => limits.recorded_mib,
+            Self::DraftsMax => limits.drafts_max,
+            Self::LogKib => limits.log_kib,
+        }
+    }
+
+    /// False for what is counted for an attempt as a whole: in a capability's section it would mean nothing.
+    #[must_use]
+    pub const fn is_capabilitys(self) -> bool {
+        !matches!(self, Self::DeadlineMs | Self::RecordedMib | Self::DraftsMax)
+    }
+
+    /// What to do about `value` where at least `needed` would have been enough: the line that raises it in `section`,
+    /// or, where no manifest may say so much, what to do instead.
+    #[must_use]
+    pub fn advice(self, section: &str, value: u64, needed: u64) -> String {
+        let (key, max, instead) = self.row();
+        if value >= max || needed > max {
+            return format!("{key} = {max} is the most that a manifest may allow: {instead}");
+        }
+        // What was needed is known up to here only: with twice as much it need not be raised again at once.
+        let enough = needed.max(value.saturating_mul(2)).min(max);
+        format!("raise it in {section} with: limits = {{ {key} = {enough} }}")
+    }
+
+    /// Key, maximum, and what to do where the maximum is not enough.
+    const fn row(self) -> (&'static str, u64, &'static str) {
+        match self {
+            // The pool's room for one memory.
+            Self::MemoryMib => {
+                ("memory_mib", 1024, "read and keep less at a time, or split the work over several events")
+            }
+            // Half of it is what TOML can write.
+            Self::Fuel => ("fuel", u64::MAX / 4, "split the work over several events"),
+            Self::DeadlineMs => ("deadline_ms", 24 * 3600 * 1000, "split the work over several events"),
+            Self::HandlesMax => ("handles_max", 100_000, "drop handles that are not used any more"),
+            // A dynamic value of this size is what HOSTCALL_FUEL has room for.
+            Self::CallKib => ("call_kib", 4 * 1024, "split the data over several calls"),
+            Self::CallsMax => {
+                ("calls_max", 1_000_000, "ask for more with each call, or split the work over several events")
+            }
+            // It goes out in one append, which carries 128 MiB at most.
+            Self::RecordedMib => (
+                "recorded_mib",
+                96,
+                "read less in one attempt, have a capability do the reading, or split the work over several events",
+            ),
+            Self::DraftsMax => ("drafts_max", 10_000, "emit fewer events with more in each, or in several steps"),
+            Self::LogKib => ("log_kib", 64 * 1024, "log less"),
+        }
+    }
+}
+
+impl Limits {
+    /// Checks that each is something and no more than a manifest may allow.
+    ///
+    /// # Errors
+    /// The first that is out of range, with its range.
+    pub fn check(&self) -> Result<(), String> {
+        match Limit::ALL.into_iter().find(|limit| limit.of(self) == 0 || limit.of(self) > limit.max()) {
+            Some(limit) => {
+                let (key, value, max) = (limit.key(), limit.of(self), limit.max());
+                Err(format!("limits.{key} = {value} is out of range; it is from 1 to {max}"))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_limit_has_a_row() {
+        let written = serde_json::to_value(Limits::default()).unwrap();
+        let written: Vec<&str> = written.as_object().unwrap().keys().map(String::as_str).collect();
+        let mut rows: Vec<&str> = Limit::ALL.iter().map(|limit| limit.key()).collect();
+        rows.sort_unstable();
+        assert_eq!(rows, written);
+        assert_eq!(Limits::default().check(), Ok(()));
+        for limit in Limit::ALL {
+            let json = |value: u64| format!("{{\"{}\":{value}}}", limit.key());
+            let read = |value| serde_json::from_str::<Limits>(&json(value)).unwrap();
+            assert_eq!(limit.of(&read(7)), 7, "{limit:?}");
+            assert_eq!(read(limit.max()).check(), Ok(()), "{limit:?}");
+            let over = read(limit.max() + 1).check().unwrap_err();
+            assert!(over.contains(limit.key()) && over.contains(&limit.max().to_string()), "{over}");
+            assert!(read(0).check().is_err(), "{limit:?}");
+        }
+    }
+
+    #[test]
+    fn advice_raises_as_far_as_a_manifest_may_and_no_further() {
+        let advice = |value, needed| Limit::RecordedMib.advice("[agent.a]", value, needed);
+        assert_eq!(advice(1, 2), "raise it in [agent.a] with: limits = { recorded_mib = 2 }");
+        assert_eq!(advice(1, 40), "raise it in [agent.a] with: limits = { recorded_mib = 40 }");
+        assert_eq!(advice(64, 65), "raise it in [agent.a] with: limits = { recorded_mib = 96 }");
+        for (value, needed) in [(96, 97), (64, 97)] {
+            let most = advice(value, needed);
+            assert!(most.starts_with("recorded_mib = 96 is the most that a manifest may allow: "), "{most}");
+            assert!(!most.contains("raise it"), "{most}");
+        }
+    }
+}

@@ -13,7 +13,7 @@ use crate::state::Guest;
 use crate::waist::{Ended, Scope, Waist};
 use manes_core::function::FunctionId;
 use manes_core::item::Item;
-use manes_core::limits::{DELAY_MS_MAX, EVENT_BYTES_MAX, STDERR_TAIL_BYTES};
+use manes_core::limits::{DELAY_MS_MAX, EVENT_BYTES_MAX, Limit, STDERR_TAIL_BYTES};
 use manes_core::policy::{Decision, denial_message};
 use manes_core::record::EndStatus;
 use std::sync::Arc;
@@ -82,7 +82,7 @@ pub async fn run(deployment: &Deployment, event: &Event, attempt: u32, journal: 
     let made = deadline.bound(guest::instantiate(&deployment.loaded, waist, &deployment.limits)).await;
     let (mut store, instance) = match made {
         Some(Ok(made)) => made,
-        Some(Err(error)) => return classify(&error, INSTANTIATION, deployment.limits.fuel),
+        Some(Err(error)) => return classify(&error, INSTANTIATION, deployment),
         None => return deadline.passed(),
     };
     let handler = match Agent::new(&mut store, &instance) {
@@ -95,7 +95,7 @@ pub async fn run(deployment: &Deployment, event: &Event, attempt: u32, journal: 
         Some(Ok(Ok(drafts))) => emit(deployment, drafts, journal),
         Some(Ok(Err(WitFailure::Reject(reason)))) => Run::end(EndStatus::Rejected, words(&reason)),
         Some(Ok(Err(WitFailure::Retry(retry)))) => Run::end(EndStatus::Retry, words(&retry.reason)),
-        Some(Err(error)) => classify(&error, "handle", deployment.limits.fuel),
+        Some(Err(error)) => classify(&error, "handle", deployment),
         None => deadline.passed(),
     };
     run.fuel = used(&store, deployment.limits.fuel);
@@ -111,18 +111,19 @@ fn words(reason: &str) -> String {
 }
 
 /// The wall deadline of one attempt, from before its instance is made.
-struct Deadline {
+struct Deadline<'a> {
     at: Option<tokio::time::Instant>,
     ms: u64,
+    agent: &'a str,
 }
 
-impl Deadline {
-    fn new(deployment: &Deployment, journal: &Journal) -> Self {
+impl<'a> Deadline<'a> {
+    fn new(deployment: &'a Deployment, journal: &Journal) -> Self {
         let ms = deployment.limits.deadline_ms;
         // In replay nothing waits for the outside, and a deadline would depend on the machine.
         let live = !journal.is_replaying();
         let at = live.then(|| tokio::time::Instant::now().checked_add(Duration::from_millis(ms))).flatten();
-        Self { at, ms }
+        Self { at, ms, agent: &deployment.name }
     }
 
     /// What `work` yields; `None` if it was not done in time.
@@ -134,9 +135,8 @@ impl Deadline {
     }
 
     fn passed(&self) -> Run {
-        let more = self.ms.saturating_mul(2);
-        let message = format!("not done after {} ms; raise it with: limits = {{ deadline_ms = {more} }}", self.ms);
-        Run::end(EndStatus::Deadline, message)
+        let advice = Limit::DeadlineMs.advice(&Scope::Agent.section(self.agent), self.ms, self.ms + 1);
+        Run::end(EndStatus::Deadline, format!("not done after {} ms; {advice}", self.ms))
     }
 }
 
@@ -158,7 +158,7 @@ fn waist(deployment: &Deployment, attempt: u32, journal: &Journal, mirror: &Arc<
 }
 
 /// Whose fault an error is.
-fn classify(error: &wasmtime::Error, during: &str, fuel: u64) -> Run {
+fn classify(error: &wasmtime::Error, during: &str, deployment: &Deployment) -> Run {
     if let Some(ended) = error.downcast_ref::<Ended>() {
         return Run::stopped(ended.clone());
     }
@@ -167,10 +167,11 @@ fn classify(error: &wasmtime::Error, during: &str, fuel: u64) -> Run {
             EndStatus::OutOfFuel,
             "setting up the component takes more fuel than any component is given for it",
         ),
-        Some(wasmtime::Trap::OutOfFuel) => Run::end(
-            EndStatus::OutOfFuel,
-            format!("the fuel was used up; raise it with: limits = {{ fuel = {} }}", fuel.saturating_mul(2)),
-        ),
+        Some(wasmtime::Trap::OutOfFuel) => {
+            let (section, fuel) = (Scope::Agent.section(&deployment.name), deployment.limits.fuel);
+            let advice = Limit::Fuel.advice(&section, fuel, fuel.saturating_add(1));
+            Run::end(EndStatus::OutOfFuel, format!("the fuel was used up; {advice}"))
+        }
         // No trap of the guest's: the host had no room for it.
         None if during == INSTANTIATION => Run::end(EndStatus::Fault, format!("{during}: {error:#}")),
         _ => Run::end(EndStatus::Trapped, format!("{during}: {}", trap_text(error))),
@@ -182,7 +183,8 @@ fn emit(deployment: &Deployment, drafts: Vec<Draft>, journal: &Journal) -> Run {
     let max = deployment.limits.drafts_max;
     if drafts.len() as u64 > max {
         let what = format!("the number of emitted events ({max})");
-        return Run::stopped(Ended::Limit { what, line: format!("drafts_max = {}", drafts.len()) });
+        let advice = Limit::DraftsMax.advice(&Scope::Agent.section(&deployment.name), max, drafts.len() as u64);
+        return Run::stopped(Ended::Limit { what, advice });
     }
     let mut emitted = Vec::with_capacity(drafts.len());
     for draft in drafts {
@@ -192,8 +194,12 @@ fn emit(deployment: &Deployment, drafts: Vec<Draft>, journal: &Journal) -> Run {
         }
         let content = Content::of_draft(&draft);
         if content.data.len() > EVENT_BYTES_MAX {
-            let message =
-                format!("an event of {} bytes on {}; at most {EVENT_BYTES_MAX}", content.data.len(), draft.topic);
+            let message = format!(
+                "an event of {} bytes on {}; at most {EVENT_BYTES_MAX}, which no manifest changes: emit several smaller \
+                 events, or keep the data in a file and emit its name",
+                content.data.len(),
+                draft.topic
+            );
             return Run::end(EndStatus::Limit, message);
         }
         let attributes: usize = content.extensions.iter().map(|(name, value)| name.len() + value.len()).sum();

@@ -37,9 +37,10 @@ pub(crate) async fn ask(loaded: &Arc<Loaded>, context: &Context, name: &str) -> 
     let surroundings =
         Surroundings { name: name.to_owned(), env: Vec::new(), config: BTreeMap::new(), attempt: 0, log_bytes_max: 0 };
     let (grants, limits) = (Arc::new(Grants::default()), Limits::default());
+    let scope = Scope::Capability { name: name.to_owned(), parent: 0 };
     let (mirror, none) = (context.mirror.clone(), Capabilities::new());
     let providers = Providers::new(surroundings, mirror, none, grants.clone(), journal.clone());
-    let waist = Waist::new(Scope::Agent, journal, providers, grants, limits.clone());
+    let waist = Waist::new(scope, journal, providers, grants, limits.clone());
     let (store, instance) = guest::instantiate(loaded, waist, &limits).await.map_err(|error| error.to_string())?;
     let mut instance = Instanced::new(name, store, instance, Arc::new(loaded.exports.clone()));
     let function = FunctionId { interface: CAPABILITY.to_owned(), name: "effects".to_owned() };

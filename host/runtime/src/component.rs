@@ -119,12 +119,7 @@ impl Loaded {
     /// # Errors
     /// A component that is invalid, too large, or uses what cannot be recorded.
     pub fn new(wasm: &Wasm, bytes: &[u8]) -> Result<Arc<Self>, LoadError> {
-        if bytes.len() > COMPONENT_BYTES_MAX {
-            return Err(LoadError::Size { bytes: bytes.len() });
-        }
-        if bytes.starts_with(b"\0asm\x01\0\0\0") {
-            return Err(LoadError::CoreModule);
-        }
+        glance(bytes.len(), bytes)?;
         let invalid = |error: wasmtime::Error| LoadError::Invalid(format!("{error:#}"));
         let engine = wasm.engine();
         // `from_binary` takes no text format and no precompiled code: only bytes whose hash is their name.
@@ -148,6 +143,14 @@ impl Loaded {
     pub fn foreign_imports(&self) -> impl Iterator<Item = &Interface> {
         self.imports.values().filter(|i| !is_hosts(&i.name))
     }
+}
+
+/// What can be said of a component of `bytes` bytes that begin with `head` without compiling it.
+pub(crate) fn glance(bytes: usize, head: &[u8]) -> Result<(), LoadError> {
+    if bytes > COMPONENT_BYTES_MAX {
+        return Err(LoadError::Size { bytes });
+    }
+    if head.starts_with(b"\0asm\x01\0\0\0") { Err(LoadError::CoreModule) } else { Ok(()) }
 }
 
 /// True for the interfaces that the host itself provides: the base world and WASI 0.2 behind the mirror.

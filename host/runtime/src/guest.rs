@@ -18,7 +18,8 @@ const INSTANTIATE_FUEL: u64 = FUEL_PER_SECOND;
 /// # Errors
 /// A trap, a limit, or what wasmtime says.
 pub async fn instantiate(loaded: &Loaded, waist: Waist, limits: &Limits) -> Result<(Store<Guest>, Instance)> {
-    let guest = Guest { waist, meter: Meter::new(limits) };
+    let meter = Meter::new(limits, waist.section());
+    let guest = Guest { waist, meter };
     let mut store = Store::new(loaded.pre.engine(), guest);
     store.limiter(|guest| &mut guest.meter);
     store.set_hostcall_fuel(HOSTCALL_FUEL);

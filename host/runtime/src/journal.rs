@@ -6,14 +6,14 @@
 
 use crate::ledger::{Ledger, LedgerError};
 use crate::seams::Seams;
-use crate::waist::Ended;
+use crate::waist::{Ended, Scope};
 use manes_core::cbor::Writer;
 use manes_core::cursor::{Cursor, Divergence, RecordedCall};
 use manes_core::function::FunctionId;
 use manes_core::ids::{ActivationId, Digest, EventKey, FlowId};
 use manes_core::item::Item;
 use manes_core::lens::Effect;
-use manes_core::limits::CHILD_BODY_BYTES_MAX;
+use manes_core::limits::{CHILD_BODY_BYTES_MAX, Limit};
 use manes_core::record::{CallStatus, Envelope, Kind, Record};
 use manes_core::value::{Signature, Value};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -97,6 +97,8 @@ struct Live {
     recorded_mib_max: u64,
     /// Bytes of log text over its limit, that of capabilities included.
     log_cut: u64,
+    /// Where the manifest says so.
+    section: String,
 }
 
 impl Live {
@@ -104,7 +106,9 @@ impl Live {
         self.recorded_bytes = self.recorded_bytes.saturating_add(bytes);
         if self.recorded_bytes > self.recorded_mib_max << 20 {
             let what = format!("what this attempt records ({} MiB)", self.recorded_mib_max);
-            return Err(Ended::Limit { what, line: format!("recorded_mib = {}", self.recorded_mib_max * 2) });
+            let needed = self.recorded_bytes.div_ceil(1 << 20);
+            let advice = Limit::RecordedMib.advice(&self.section, self.recorded_mib_max, needed);
+            return Err(Ended::Limit { what, advice });
         }
         Ok(())
     }
@@ -145,6 +149,7 @@ impl Journal {
             recorded_bytes: 0,
             recorded_mib_max,
             log_cut: 0,
+            section: Scope::Agent.section(&subject.agent),
         };
         Self { subject: Arc::new(subject), seams, mode: Arc::new(Mutex::new(Mode::Live(live))) }
     }

@@ -17,6 +17,7 @@ pub mod journal;
 pub mod keystore;
 pub mod ledger;
 pub mod manifest;
+mod nearest;
 pub mod provider;
 pub mod query;
 pub mod records;

@@ -3,10 +3,11 @@
 //! Unknown keys are errors, and paths are taken from the manifest's own folder, so that a manifest means the same
 //! wherever it is called from.
 
-use manes_core::limits::Limits;
+use manes_core::limits::{Limit, Limits};
 use manes_core::policy::{CapabilityGrant, DirectoryGrant, Grants, HttpGrant};
 use manes_core::topic::Pattern;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -111,7 +112,7 @@ pub struct CapabilitySection {
     #[serde(default)]
     pub config: BTreeMap<String, String>,
     /// What it may use while it serves one attempt.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "capability_limits")]
     pub limits: Limits,
 }
 
@@ -121,6 +122,20 @@ const fn concurrency_default() -> u32 {
 
 const fn yes() -> bool {
     true
+}
+
+/// Limits of a capability: those that are counted for an attempt as a whole are the agent's.
+fn capability_limits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Limits, D::Error> {
+    let table = toml::Table::deserialize(deserializer)?;
+    if let Some(limit) = Limit::ALL.into_iter().find(|l| !l.is_capabilitys() && table.contains_key(l.key())) {
+        let (key, of) = (limit.key(), Limit::ALL.into_iter().filter(|l| l.is_capabilitys()).map(Limit::key));
+        let known = of.collect::<Vec<_>>().join(", ");
+        return Err(D::Error::custom(format!(
+            "{key} means nothing for a capability: it counts for an agent's whole attempt; set it in the [agent.NAME] \
+             that uses this one (a capability's limits are {known})"
+        )));
+    }
+    Limits::deserialize(table).map_err(|error| D::Error::custom(error.message()))
 }
 
 impl Manifest {
@@ -148,7 +163,7 @@ impl Manifest {
         }
         let limits = manifest.agent.iter().map(|(name, agent)| (name, &agent.limits));
         for (name, limits) in limits.chain(manifest.capability.iter().map(|(name, c)| (name, &c.limits))) {
-            check_limits(name, limits)?;
+            limits.check().map_err(|error| format!("{name}: {error}"))?;
         }
         for (name, agent) in &manifest.agent {
             if agent.subscribe.is_empty() {
@@ -205,27 +220,6 @@ impl Manifest {
     }
 }
 
-/// What a manifest may raise a limit to: beyond these, something else in the host would give way first.
-fn check_limits(name: &str, limits: &Limits) -> Result<(), String> {
-    let bounds = [
-        ("memory_mib", limits.memory_mib, 1024),
-        ("fuel", limits.fuel, u64::MAX / 4),
-        ("deadline_ms", limits.deadline_ms, 24 * 3600 * 1000),
-        ("handles_max", limits.handles_max, 100_000),
-        ("call_kib", limits.call_kib, 4 * 1024),
-        ("calls_max", limits.calls_max, 1_000_000),
-        ("recorded_mib", limits.recorded_mib, 96),
-        ("drafts_max", limits.drafts_max, 10_000),
-        ("log_kib", limits.log_kib, 64 * 1024),
-    ];
-    match bounds.iter().find(|(_, value, max)| *value == 0 || value > max) {
-        Some((key, value, max)) => {
-            Err(format!("{name}: limits.{key} = {value} is out of range; it is from 1 to {max}"))
-        }
-        None => Ok(()),
-    }
-}
-
 /// Names stand in topics, records and messages: letters, digits, `-` and `_`.
 fn check_name(name: &str) -> Result<(), String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -234,4 +228,71 @@ fn check_name(name: &str) -> Result<(), String> {
         return Err(format!("the name {name:?} may have letters, digits, - and _ only, 64 at most"));
     }
     if reserved { Err(format!("the name {name} is taken by the host; choose another")) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Manifest, String> {
+        Manifest::parse(text, Path::new("/"))
+    }
+
+    /// A manifest with an agent and a capability, where one section has one more line.
+    fn with(section: &str, line: &str) -> String {
+        let text =
+            "[agent.a]\ncomponent = \"a.wasm\"\nsubscribe = [\"a.do\"]\n[capability.c]\ncomponent = \"c.wasm\"\n";
+        assert!(text.contains(section), "{section} is no section");
+        text.replace(section, &format!("{section}\n{line}"))
+    }
+
+    #[test]
+    fn every_line_that_a_message_suggests_is_accepted_where_it_says() {
+        for limit in Limit::ALL {
+            let (max, standard) = (limit.max(), limit.of(&Limits::default()));
+            for section in ["[agent.a]", "[capability.c]"] {
+                if section == "[capability.c]" && !limit.is_capabilitys() {
+                    continue;
+                }
+                for value in [1, standard, max / 2, max / 2 + 1, max - 1].into_iter().filter(|value| *value < max) {
+                    for needed in [value + 1, max] {
+                        let advice = limit.advice(section, value, needed);
+                        let (place, line) = advice.split_once(" with: ").expect("a line");
+                        let place = place.strip_prefix("raise it in ").expect("a place");
+                        let manifest = parse(&with(place, line)).unwrap_or_else(|error| panic!("{advice}: {error}"));
+                        let limits = if section == "[agent.a]" {
+                            &manifest.agent["a"].limits
+                        } else {
+                            &manifest.capability["c"].limits
+                        };
+                        assert!(limit.of(limits) >= needed, "{advice} is too little for {needed}");
+                    }
+                }
+                for (value, needed) in [(max, max + 1), (1, max + 1)] {
+                    let advice = limit.advice(section, value, needed);
+                    assert!(!advice.contains("limits = {") && advice.contains("is the most"), "{advice}");
+                    let beyond = with(section, &format!("limits = {{ {} = {} }}", limit.key(), max + 1));
+                    assert!(parse(&beyond).unwrap_err().contains("out of range"), "{beyond}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_capability_has_no_limits_of_a_whole_attempt() {
+        for limit in Limit::ALL {
+            let line = format!("limits = {{ {} = 5 }}", limit.key());
+            let capability = parse(&with("[capability.c]", &line));
+            assert_eq!(capability.is_ok(), limit.is_capabilitys(), "{line}");
+            if let Err(error) = capability {
+                assert!(error.contains(limit.key()) && error.contains("[agent.NAME]"), "{error}");
+                assert!(error.contains("line 5"), "{error}");
+            }
+            assert!(parse(&with("[agent.a]", &line)).is_ok(), "{line}");
+        }
+        let slip = parse(&with("[capability.c]", "limits = { memory = 5 }")).unwrap_err();
+        assert!(slip.contains("unknown field `memory`") && slip.contains("memory_mib"), "{slip}");
+        let word = parse(&with("[capability.c]", "limits = { fuel = \"much\" }")).unwrap_err();
+        assert!(word.contains("invalid type"), "{word}");
+    }
 }

@@ -81,7 +81,10 @@ impl Policy {
         }
         let lower = file.to_lowercase();
         if !self.file_suffixes.iter().any(|suffix| lower.ends_with(&suffix.to_lowercase())) {
-            return Err(format!("“{file}” does not end with one of {}", self.file_suffixes.join(" ")));
+            return Err(format!(
+                "“{file}” does not end with one of {} (config `file_suffixes`)",
+                self.file_suffixes.join(" ")
+            ));
         }
         Ok("the file is a plain name".to_owned())
     }
@@ -91,7 +94,7 @@ impl Policy {
         for measure in measures {
             if !self.functions.iter().any(|word| word == measure.function.word()) {
                 return Err(format!(
-                    "“{}” is not among the permitted functions {}",
+                    "“{}” is not among the permitted functions {} (config `functions`)",
                     measure.function,
                     self.functions.join(" ")
                 ));
@@ -202,7 +205,8 @@ mod tests {
             ("count rows where mass > 1 or mass < 0", "conditions_max", "1"),
         ] {
             assert!(check(question, &[]).is_ok(), "{question}");
-            assert!(check(question, &[(key, value)]).is_err(), "{question} with {key} = {value}");
+            let refusal = check(question, &[(key, value)]).unwrap_err();
+            assert!(refusal.contains(&format!("(config `{key}`)")), "{question} with {key} = {value}: {refusal}");
         }
     }
 

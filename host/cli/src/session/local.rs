@@ -94,9 +94,11 @@ async fn load(host: &Host, request: LoadRequest) -> anyhow::Result<LoadReply> {
 fn refused(error: HostError) -> anyhow::Error {
     match error {
         HostError::Conflict { .. } => coded(Exit::Rejected, error.to_string()),
-        HostError::Unknown { .. } | HostError::Topic { .. } | HostError::EventSize { .. } | HostError::Read { .. } => {
-            usage(error.to_string())
-        }
+        HostError::Unknown { .. }
+        | HostError::IsAgent { .. }
+        | HostError::Topic { .. }
+        | HostError::EventSize { .. }
+        | HostError::Read { .. } => usage(error.to_string()),
         other => other.into(),
     }
 }

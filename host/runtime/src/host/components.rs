@@ -1,52 +1,62 @@
 //! Components of this host: read, compiled and checked once for each content.
 
+use super::prepared::{Prepared, Source};
 use super::{Host, HostError};
-use crate::component::{LoadError, Loaded};
+use crate::component::Loaded;
 use manes_core::ids::Digest;
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What was compiled, by the digest of its bytes.
+#[derive(Debug)]
+pub(super) struct Components(Mutex<Compiled>);
+
 #[derive(Debug, Default)]
-pub(super) struct Components(Mutex<HashMap<Digest, Arc<Loaded>>>);
+struct Compiled {
+    /// Their bytes lie with the ledger.
+    kept: HashMap<Digest, Arc<Loaded>>,
+    /// Compiled before the ledger was there: their bytes do not lie with it yet.
+    prepared: HashMap<Digest, Arc<Loaded>>,
+}
 
 impl Components {
-    fn get(&self, digest: &Digest) -> Option<Arc<Loaded>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
+    pub(super) fn new(prepared: Prepared) -> Self {
+        Self(Mutex::new(Compiled { kept: HashMap::new(), prepared: prepared.compiled }))
     }
 
-    fn put(&self, loaded: &Arc<Loaded>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(loaded.digest, loaded.clone());
+    fn with<T>(&self, work: impl FnOnce(&mut Compiled) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Host {
     /// Reads and compiles a component, and keeps its bytes with the ledger.
-    pub(super) async fn component(
-        &self,
-        name: &str,
-        path: &Path,
-        check: fn(&Loaded) -> Result<(), LoadError>,
-    ) -> Result<Arc<Loaded>, HostError> {
-        let bytes = tokio::fs::read(path).await.map_err(|source| HostError::Read { path: path.to_owned(), source })?;
-        let failed = |source| HostError::Load { name: name.to_owned(), path: path.to_owned(), source };
-        if let Some(loaded) = self.components.get(&Digest::of(&bytes)) {
-            // What was compiled as an agent need not be a capability, nor the reverse.
-            check(&loaded).map_err(failed)?;
+    pub(super) async fn component(&self, source: Source<'_>) -> Result<Arc<Loaded>, HostError> {
+        let bytes = source.read()?;
+        let digest = Digest::of(&bytes);
+        if let Some(loaded) = self.components.with(|compiled| compiled.kept.get(&digest).cloned()) {
+            source.fits(&loaded)?;
             return Ok(loaded);
         }
+        let prepared = self.components.with(|compiled| compiled.prepared.get(&digest).cloned());
         let (wasm, ledger) = (self.wasm.clone(), self.context.ledger.clone());
+        let owned = source.to_owned();
         // Compiling takes seconds of a core; what runs on this host must not wait for it.
         let compiling = tokio::task::spawn_blocking(move || {
-            let loaded = Loaded::new(&wasm, &bytes).and_then(|loaded| check(&loaded).map(|()| loaded));
-            if loaded.is_ok() {
-                ledger.put_artifact(&bytes)?;
-            }
+            let source = owned.source();
+            let loaded = match prepared {
+                Some(loaded) => loaded,
+                None => source.compile(&wasm, &bytes)?,
+            };
+            source.fits(&loaded)?;
+            ledger.put_artifact(&bytes)?;
             Ok::<_, HostError>(loaded)
         });
-        let loaded = compiling.await.map_err(|_| HostError::Stopped)??.map_err(failed)?;
-        self.components.put(&loaded);
+        let loaded = compiling.await.map_err(|_| HostError::Stopped)??;
+        self.components.with(|compiled| {
+            compiled.prepared.remove(&digest);
+            compiled.kept.insert(digest, loaded.clone());
+        });
         Ok(loaded)
     }
 }

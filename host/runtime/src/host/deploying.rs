@@ -1,10 +1,12 @@
 //! Bringing agents and capabilities into force: everything is checked before anything is recorded.
 
+use super::prepared::{Role, Source};
 use super::registry::{Registry, Section, absent, body, provide, values};
 use super::{Host, HostError};
 use crate::component::{Interface, Loaded};
 use crate::deploy::{self, Deployment, DeploymentBody, IN_FORCE, REMOVED, WAITING};
 use crate::manifest::{AgentSection, CapabilitySection};
+use crate::nearest;
 use crate::provider::Capability;
 use crate::router::Command;
 use manes_core::ids::Digest;
@@ -59,7 +61,7 @@ impl Host {
     /// True if everything that a capability was granted from others is there.
     async fn is_ready(&self, registry: &Registry, name: &str, section: &CapabilitySection) -> Result<bool, HostError> {
         let path = self.manifest.resolve(&section.component);
-        let loaded = self.component(name, &path, deploy::check_capability).await?;
+        let loaded = self.component(Source { role: Role::Capability, name, path: &path }).await?;
         let grants = self.manifest.capability_grants(section);
         let provided = provide(name, &loaded, &grants, &registry.capabilities)?;
         Ok(absent(&loaded, &grants, &provided).is_empty())
@@ -88,10 +90,7 @@ impl Host {
     /// A name that the manifest does not have, a component that cannot be used, or one that its users do not fit.
     /// Nothing has changed then.
     pub async fn load_capability(&self, name: &str, path: Option<&Path>) -> Result<Brought, HostError> {
-        let section = self.manifest.capability.get(name).ok_or_else(|| HostError::Unknown {
-            name: name.to_owned(),
-            known: self.manifest.capability.keys().cloned().collect::<Vec<_>>().join(", "),
-        })?;
+        let section = self.manifest.capability.get(name).ok_or_else(|| self.not_loadable(name))?;
         let mut registry = self.registry.lock().await;
         let waiting = |registry: &Registry| -> Vec<String> {
             let waits = |(_, (status, ..)): &(&String, &(u64, Vec<u8>, Digest))| *status == WAITING;
@@ -146,6 +145,21 @@ impl Host {
         }
     }
 
+    /// Why there is nothing to load under this name.
+    fn not_loadable(&self, name: &str) -> HostError {
+        let capabilities: Vec<&str> = self.manifest.capability.keys().map(String::as_str).collect();
+        let known = match capabilities.join(", ") {
+            none if none.is_empty() => "it has none".to_owned(),
+            some => format!("it has: {some}"),
+        };
+        let name = name.to_owned();
+        if self.manifest.agent.contains_key(&name) {
+            return HostError::IsAgent { name, known };
+        }
+        let hint = nearest::hint(&name, capabilities);
+        HostError::Unknown { name, hint, known }
+    }
+
     /// Capabilities that use what `name` exports get the one that is there now.
     async fn refresh_users(&self, registry: &mut Registry, name: &str) -> Result<(), HostError> {
         let users: Vec<Arc<Capability>> = registry.capabilities.values().filter(|c| c.name != name).cloned().collect();
@@ -170,7 +184,7 @@ impl Host {
         path: Option<&Path>,
     ) -> Result<Vec<String>, HostError> {
         let path = path.map_or_else(|| self.manifest.resolve(&section.component), Path::to_path_buf);
-        let loaded = self.component(name, &path, deploy::check_capability).await?;
+        let loaded = self.component(Source { role: Role::Capability, name, path: &path }).await?;
         self.put_loaded(registry, name, section, loaded).await
     }
 
@@ -252,7 +266,7 @@ impl Host {
             return Ok(loaded.clone());
         }
         let path = self.manifest.resolve(&section.component);
-        let loaded = self.component(name, &path, deploy::check_agent).await?;
+        let loaded = self.component(Source { role: Role::Agent, name, path: &path }).await?;
         registry.agents.insert(name.to_owned(), loaded.clone());
         Ok(loaded)
     }

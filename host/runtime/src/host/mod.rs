@@ -2,9 +2,11 @@
 
 mod components;
 mod deploying;
+mod prepared;
 mod registry;
 mod run;
 mod submissions;
 
 pub use deploying::{Brought, CapabilityView};
+pub use prepared::{Prepared, Role};
 pub use run::{Host, HostError, Submission, Submitted};

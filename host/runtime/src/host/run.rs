@@ -1,6 +1,7 @@
 //! The running host: start, submit, wait, stop.
 
 use super::components::Components;
+use super::prepared::{Prepared, Role};
 use super::registry::Registry;
 use super::submissions::Submissions;
 use crate::activation::Context;
@@ -34,23 +35,43 @@ pub enum HostError {
     Ledger(#[from] LedgerError),
     #[error(transparent)]
     Router(#[from] RouterError),
-    #[error("failed to read {path}: {source}")]
-    Read { path: PathBuf, source: std::io::Error },
-    #[error("{name} ({path}): {source}")]
-    Load { name: String, path: PathBuf, source: LoadError },
+    #[error("{role} {name}: its component {path} cannot be read: {source}; build it first, or name another file")]
+    Read { role: Role, name: String, path: PathBuf, source: std::io::Error },
+    #[error("{role} {name} ({path}): {source}")]
+    Load { role: Role, name: String, path: PathBuf, source: LoadError },
     #[error(
         "{one} and {other} both export {interface}, and somebody was granted it: which one is meant? leave one out of the manifest"
     )]
     Ambiguous { interface: String, one: String, other: String },
     #[error("{agent} does not fit its capability: {what}")]
     Mismatch { agent: String, what: String },
-    #[error("there is no capability or agent {name} in the manifest; it has: {known}")]
-    Unknown { name: String, known: String },
+    #[error(
+        "{name} is granted {interface}, which its component does not import. It imports {known}; correct the grant or \
+         leave it out{hint}"
+    )]
+    Unimported { name: String, interface: String, known: String, hint: String },
+    #[error(
+        "{name}'s grant of {interface} names an effect of {function}, which is no function of it. It has: {known}{hint}"
+    )]
+    Misnamed { name: String, interface: String, function: String, known: String, hint: String },
+    #[error(
+        "{name} is an agent: agents start with the host and are not loaded. What can be loaded is a capability of the \
+         manifest; {known}"
+    )]
+    IsAgent { name: String, known: String },
+    #[error(
+        "the manifest that this host was started with has no capability {name}; {known}. To add one, write a section \
+         [capability.{name}] and start the host again{hint}"
+    )]
+    Unknown { name: String, known: String, hint: String },
     #[error("capability {name} failed to say what its functions do: {message}")]
     Claims { name: String, message: String },
     #[error("the topic {topic:?} cannot be published on: {why}")]
     Topic { topic: String, why: String },
-    #[error("an event of {bytes} bytes; at most {EVENT_BYTES_MAX}")]
+    #[error(
+        "an event of {bytes} bytes; at most {EVENT_BYTES_MAX}, which no manifest changes: submit several smaller events, \
+         or keep the data in a file that an agent may read and submit its name"
+    )]
     EventSize { bytes: usize },
     #[error("the event {id} was submitted before with other content; the conflict is recorded")]
     Conflict { id: String },
@@ -113,6 +134,20 @@ impl Host {
         seams: Seams,
         manifest: Manifest,
     ) -> Result<Self, HostError> {
+        Self::start_prepared(ledger, wasm, seams, manifest, Prepared::default()).await
+    }
+
+    /// As [`Host::start`], with components that were compiled by this `wasm` before there was a ledger.
+    ///
+    /// # Errors
+    /// Whatever keeps it from starting; nothing is left running.
+    pub async fn start_prepared(
+        ledger: Arc<dyn Ledger>,
+        wasm: Wasm,
+        seams: Seams,
+        manifest: Manifest,
+        prepared: Prepared,
+    ) -> Result<Self, HostError> {
         let mirror = Mirror::new(&wasm);
         let context = Context { ledger, seams, mirror };
         let (registry, submissions) = Registry::read(&*context.ledger)?;
@@ -125,7 +160,7 @@ impl Host {
             context,
             manifest,
             registry: Mutex::new(registry),
-            components: Components::default(),
+            components: Components::new(prepared),
             submissions: Arc::new(submissions),
             commands,
             router: Mutex::new(Some(router)),

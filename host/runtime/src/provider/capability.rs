@@ -11,8 +11,9 @@ use crate::state::Guest;
 use crate::waist::{Ended, Scope, Waist};
 use manes_core::function::FunctionId;
 use manes_core::ids::Digest;
-use manes_core::limits::Limits;
+use manes_core::limits::{Limit, Limits};
 use manes_core::policy::{EffectClaims, Grants};
+use manes_core::record::EndStatus;
 use manes_core::value::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,15 +63,45 @@ impl Capability {
         let providers = Providers::new(surroundings, mirror.clone(), capabilities, grants.clone(), journal.clone());
         let scope = Scope::Capability { name: self.name.clone(), parent };
         let waist = Waist::new(scope, journal.clone(), providers, grants, self.limits.clone());
-        let (store, instance) = guest::instantiate(&self.loaded, waist, &self.limits).await?;
+        let made = guest::instantiate(&self.loaded, waist, &self.limits).await;
+        let (store, instance) = made.map_err(|error| match error.downcast_ref::<wasmtime::Trap>() {
+            Some(wasmtime::Trap::OutOfFuel) => {
+                Failure::Trap("setting up the component takes more fuel than any component is given for it".into())
+            }
+            _ => self.blamed(error.into()),
+        })?;
         let exports = Arc::new(self.loaded.exports.clone());
-        Ok(Live(Instanced::new(&self.name, store, instance, exports)))
+        let instanced = Instanced::new(&self.name, store, instance, exports);
+        Ok(Live { instanced, capability: self.clone() })
+    }
+
+    /// What stops a capability is its own fault, not its caller's; a ledger that fails is nobody's.
+    fn blamed(&self, failure: Failure) -> Failure {
+        let message = match failure {
+            Failure::Ended(Ended::Ledger(why)) => return Failure::Ended(Ended::Ledger(why)),
+            Failure::Ended(ended) => format!("{}: {ended}", ended.status().name()),
+            Failure::Trap(message) if message == wasmtime::Trap::OutOfFuel.to_string() => {
+                let fuel = self.limits.fuel;
+                let advice = Limit::Fuel.advice(&self.section(), fuel, fuel.saturating_add(1));
+                format!("{}: the fuel was used up; {advice}", EndStatus::OutOfFuel.name())
+            }
+            Failure::Trap(message) => return Failure::Trap(message),
+        };
+        Failure::Ended(Ended::Provider { provider: self.name.clone(), message })
+    }
+
+    /// Its section of the manifest.
+    fn section(&self) -> String {
+        Scope::Capability { name: self.name.clone(), parent: 0 }.section("")
     }
 }
 
 /// A capability at work.
 #[derive(Debug)]
-pub(super) struct Live(Instanced<Guest>);
+pub(super) struct Live {
+    instanced: Instanced<Guest>,
+    capability: Arc<Capability>,
+}
 
 impl Live {
     pub(super) async fn call(
@@ -79,22 +110,11 @@ impl Live {
         at: At,
         args: Vec<Value>,
     ) -> Result<Option<Value>, Failure> {
-        if let Scope::Capability { parent, .. } = &mut self.0.data_mut().waist.scope {
+        if let Scope::Capability { parent, .. } = &mut self.instanced.data_mut().waist.scope {
             *parent = at.served;
         }
         // A capability may call another one: the future's size must not grow with the chain.
-        Box::pin(self.0.call(function, at.call, args)).await.map_err(|failure| self.blamed(failure))
-    }
-
-    /// What stops a capability is its own fault, not its caller's; a ledger that fails is nobody's.
-    fn blamed(&self, failure: Failure) -> Failure {
-        match failure {
-            Failure::Ended(Ended::Ledger(why)) => Failure::Ended(Ended::Ledger(why)),
-            Failure::Ended(ended) => {
-                let message = format!("{}: {ended}", ended.status().name());
-                Failure::Ended(Ended::Provider { provider: self.0.name().to_owned(), message })
-            }
-            Failure::Trap(message) => Failure::Trap(message),
-        }
+        let outcome = Box::pin(self.instanced.call(function, at.call, args)).await;
+        outcome.map_err(|failure| self.capability.blamed(failure))
     }
 }

@@ -8,7 +8,7 @@ use manes_core::cbor::Reader;
 use manes_core::cursor::{Recorded, RecordedCall, encode_args};
 use manes_core::function::FunctionId;
 use manes_core::lens::{Effect, Lens, Seen};
-use manes_core::limits::Limits;
+use manes_core::limits::{Limit, Limits};
 use manes_core::policy::{Decision, EffectClaims, Grants, denial_message, denied_value};
 use manes_core::value::{Handle, Shape, Value};
 use std::sync::Arc;
@@ -25,6 +25,17 @@ pub enum Scope {
         /// The agent's call.
         parent: u64,
     },
+}
+
+impl Scope {
+    /// The section of the manifest that says what may be done and used here, for an attempt of `agent`.
+    #[must_use]
+    pub fn section(&self, agent: &str) -> String {
+        match self {
+            Self::Agent => format!("[agent.{agent}]"),
+            Self::Capability { name, .. } => format!("[capability.{name}]"),
+        }
+    }
 }
 
 /// A guest's way out: everything it imports ends in [`Waist::call`].
@@ -49,7 +60,7 @@ impl Waist {
     /// The waist of a guest.
     #[must_use]
     pub fn new(scope: Scope, journal: Journal, providers: Providers, grants: Arc<Grants>, limits: Limits) -> Self {
-        let handles = Handles::new(limits.handles_max);
+        let handles = Handles::new(limits.handles_max, scope.section(&journal.subject().agent));
         Self { handles, scope, journal, providers, grants, limits, lens: Lens::new(), number: 0, outward: 0 }
     }
 
@@ -57,6 +68,12 @@ impl Waist {
     #[must_use]
     pub const fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// The section of the manifest that says what may be done and used here.
+    #[must_use]
+    pub fn section(&self) -> String {
+        self.scope.section(&self.journal.subject().agent)
     }
 
     /// The end of what the guest wrote to its standard error.
@@ -137,7 +154,8 @@ impl Waist {
         let max = self.limits.call_kib;
         if bytes as u64 > max << 10 {
             let what = format!("the {what} of one call ({max} KiB)");
-            return Err(Ended::Limit { what, line: format!("call_kib = {}", (bytes as u64).div_ceil(1024)) });
+            let advice = Limit::CallKib.advice(&self.section(), max, (bytes as u64).div_ceil(1024));
+            return Err(Ended::Limit { what, advice });
         }
         Ok(())
     }
@@ -147,7 +165,8 @@ impl Waist {
         let max = self.limits.calls_max;
         if self.outward > max {
             let what = format!("the number of calls ({max})");
-            return Err(Ended::Limit { what, line: format!("calls_max = {}", max * 2) });
+            let advice = Limit::CallsMax.advice(&self.section(), max, max + 1);
+            return Err(Ended::Limit { what, advice });
         }
         Ok(())
     }
@@ -187,7 +206,11 @@ impl Waist {
     }
 
     fn deny(&self, function: &Function, call: &CallRecord<'_>, decision: &Decision) -> Result<Option<Value>, Ended> {
-        let message = denial_message(&function.id, decision);
+        let mut message = denial_message(&function.id, decision);
+        // An agent's own denial is shown under its name; a capability's would be taken for its caller's.
+        if let Scope::Capability { .. } = &self.scope {
+            message = message.replacen("; allow with: ", &format!("; allow in {} with: ", self.section()), 1);
+        }
         tracing::debug!(agent = self.journal.subject().agent, function = %function.id, "{message}");
         match denied_value(function.signature.result.as_ref(), &message) {
             Some(value) => {

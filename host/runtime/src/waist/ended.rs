@@ -13,13 +13,13 @@ pub enum Ended {
     /// The guest called exit.
     #[error("exit code {0}")]
     Exited(u8),
-    /// A limit of the manifest; the message names the line that would raise it.
-    #[error("{what} is over its limit; raise it with: limits = {{ {line} }}")]
+    /// A limit of the manifest; the message names the line that would raise it, and its section.
+    #[error("{what} is over its limit; {advice}")]
     Limit {
         /// What was too much.
         what: String,
-        /// The manifest's key with a larger value.
-        line: String,
+        /// What to do: [`manes_core::limits::Limit::advice`].
+        advice: String,
     },
     /// The guest broke a rule of the component model or of WASI.
     #[error("{0}")]

@@ -1,6 +1,7 @@
 //! A guest's handles: small numbers inside the store, [`Handle`]s everywhere else.
 
 use super::Ended;
+use manes_core::limits::Limit;
 use manes_core::value::Handle;
 use wasmtime::Result;
 
@@ -10,13 +11,15 @@ pub struct Handles {
     slots: Vec<Option<Handle>>,
     free: Vec<u32>,
     max: u64,
+    /// Where the manifest says so.
+    section: String,
 }
 
 impl Handles {
-    /// An empty table for at most `max` live handles.
+    /// An empty table for at most `max` live handles, as `section` of the manifest allows.
     #[must_use]
-    pub const fn new(max: u64) -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), max }
+    pub const fn new(max: u64, section: String) -> Self {
+        Self { slots: Vec::new(), free: Vec::new(), max, section }
     }
 
     /// Live handles.
@@ -32,7 +35,8 @@ impl Handles {
     pub fn insert(&mut self, handle: Handle) -> Result<u32> {
         if self.live() as u64 >= self.max {
             let what = format!("the number of live handles ({})", self.max);
-            return Err(wasmtime::Error::new(Ended::Limit { what, line: format!("handles_max = {}", self.max * 2) }));
+            let advice = Limit::HandlesMax.advice(&self.section, self.max, self.max + 1);
+            return Err(wasmtime::Error::new(Ended::Limit { what, advice }));
         }
         if let Some(rep) = self.free.pop()
             && let Some(slot) = self.slots.get_mut(rep as usize)

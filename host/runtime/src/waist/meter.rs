@@ -2,7 +2,7 @@
 //! because a guest that sees a failed growth would go on differently on another machine.
 
 use super::Ended;
-use manes_core::limits::{Limits, TABLE_ELEMENTS_MAX};
+use manes_core::limits::{Limit, Limits, TABLE_ELEMENTS_MAX};
 use wasmtime::{ResourceLimiter, Result};
 
 /// wasmtime's limiter with our words.
@@ -11,17 +11,20 @@ pub struct Meter {
     memory_bytes_max: usize,
     memory_mib: u64,
     memory_bytes: usize,
+    /// Where the manifest says so.
+    section: String,
 }
 
 impl Meter {
-    /// The limiter for `limits`.
+    /// The limiter for `limits` of this section of the manifest.
     #[must_use]
-    pub fn new(limits: &Limits) -> Self {
+    pub fn new(limits: &Limits, section: String) -> Self {
         let bytes = limits.memory_mib.saturating_mul(1 << 20);
         Self {
             memory_bytes_max: usize::try_from(bytes).unwrap_or(usize::MAX),
             memory_mib: limits.memory_mib,
             memory_bytes: 0,
+            section,
         }
     }
 }
@@ -32,10 +35,9 @@ impl ResourceLimiter for Meter {
         let total = self.memory_bytes.saturating_add(desired.saturating_sub(current));
         if total > self.memory_bytes_max {
             let what = format!("memory ({} MiB)", self.memory_mib);
-            return Err(wasmtime::Error::new(Ended::Limit {
-                what,
-                line: format!("memory_mib = {}", self.memory_mib * 2),
-            }));
+            let needed = (total as u64).div_ceil(1 << 20);
+            let advice = Limit::MemoryMib.advice(&self.section, self.memory_mib, needed);
+            return Err(wasmtime::Error::new(Ended::Limit { what, advice }));
         }
         self.memory_bytes = total;
         Ok(true)

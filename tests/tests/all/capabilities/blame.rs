@@ -8,16 +8,20 @@ use serde_json::{Value, json};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_bad_end_of_a_capability_is_a_fault_that_names_it() -> Result<()> {
     let host = with_echo().limits("fuel = 100_000_000, memory_mib = 32").start_memory().await?;
-    let ends: [(&str, Value); 5] = [
-        ("a trap", json!(["echo-trap"])),
-        ("a panic", json!(["echo-panic", "oh"])),
-        ("its fuel", json!(["echo-spin"])),
-        ("its memory", json!(["echo-grow", 100])),
-        ("an exit", json!(["echo-exit", 1])),
+    let fuel =
+        "failed: out of fuel: the fuel was used up; raise it in [capability.echo] with: limits = { fuel = 200000000 }";
+    let memory = "; raise it in [capability.echo] with: limits = { memory_mib = ";
+    let ends: [(&str, Value, &str); 5] = [
+        ("a trap", json!(["echo-trap"]), "failed: "),
+        ("a panic", json!(["echo-panic", "oh"]), "failed: "),
+        ("its fuel", json!(["echo-spin"]), fuel),
+        ("its memory", json!(["echo-grow", 100]), memory),
+        ("an exit", json!(["echo-exit", 1]), "failed: "),
     ];
-    for (what, operation) in ends {
+    for (what, operation, words) in ends {
         let flow = host.run(&json!([["emit", "a.lost", "x"], operation])).await?;
-        let activation = view::ended(&flow, "fault", "capability echo").context(what)?;
+        let activation = view::ended(&flow, "fault", "capability echo ").context(what)?;
+        ensure!(activation.message.contains(words), "{what}: {}", activation.message);
         ensure!(activation.calls.iter().any(|call| call.provider == "echo" && call.ended.is_some()), "{what}");
         let verdicts = host.replay_all(flow.flow).await?;
         ensure!(verdicts.iter().all(|verdict| verdict.identical), "{what}: {verdicts:?}");

@@ -48,6 +48,20 @@ async fn the_operator_raises_an_effect_and_nobody_lowers_one() -> Result<()> {
 }
 
 #[tokio::test]
+async fn an_effect_of_no_function_is_refused_at_once_or_when_its_capability_is_loaded() -> Result<()> {
+    let grant = r#"{ interface = "fixture:echo/echo", effects = { "counter.ad" = "write", peek = "write" } }"#;
+    let error = granted(grant).refused().await?;
+    ensure!(matches!(&error, HostError::Misnamed { function, .. } if function == "counter.ad"), "{error}");
+    ensure!(error.to_string().ends_with("did you mean counter.add?"), "{error}");
+    let host = granted(grant).later().start_memory().await?;
+    let before = host.entries()?.len();
+    let late = host.host.load_capability("echo", None).await;
+    ensure!(matches!(late, Err(HostError::Misnamed { .. })), "{late:?}");
+    ensure!(host.entries()?.len() == before && host.host.agents().await?[0].state == "waiting");
+    Ok(())
+}
+
+#[tokio::test]
 async fn methods_and_drops_have_their_own_effects() -> Result<()> {
     let host = granted("\"fixture:echo/echo\"").start_memory().await?;
     let flow = host.run(&json!([["counters", [1, 2]], ["counter", 1, [1]]])).await?;

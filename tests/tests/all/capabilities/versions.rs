@@ -41,9 +41,21 @@ async fn another_minor_version_below_one_is_another_interface() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_grant_of_another_version_grants_nothing() -> Result<()> {
-    let host = TestHost::script().uses("fixture:echo/echo@0.2.0").capability("echo", "echo").start_memory().await?;
-    view::ended(&host.run(&json!([["peek"]])).await?, "denied", "fixture:echo/echo@0.1 is not granted")?;
+async fn a_grant_of_another_version_is_refused_with_the_one_that_is_imported() -> Result<()> {
+    let error = TestHost::script().uses("fixture:echo/echo@0.2.0").capability("echo", "echo").refused().await?;
+    let text = error.to_string();
+    ensure!(matches!(error, HostError::Unimported { .. }) && text.starts_with("a is granted fixture:echo/echo@0.2"));
+    ensure!(text.ends_with("did you mean fixture:echo/echo@0.1?"), "{text}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_grant_that_nothing_imports_is_refused_for_agents_and_capabilities() -> Result<()> {
+    let error = TestHost::script().uses("fixture:echo/echo").uses("x:y/z").refused().await?.to_string();
+    ensure!(error.starts_with("a is granted x:y/z") && error.contains("fixture:echo/echo@0.1, "), "{error}");
+    ensure!(!error.contains("did you mean"), "{error}");
+    let error = TestHost::script().capability("echo", "echo").uses("fixture:echo/echo").refused().await?.to_string();
+    ensure!(error.starts_with("echo is granted ") && error.contains("It imports nothing that"), "{error}");
     Ok(())
 }
 

@@ -16,6 +16,14 @@ fn refused(desk: &Desk, code: i32, words: &[&str]) {
     }
 }
 
+/// There is no ledger, and the home has no keys: at most compiled code, which is no trace of any ledger.
+#[track_caller]
+fn nothing_begun(desk: &Desk) {
+    assert!(!desk.ledger().exists(), "a ledger was begun");
+    let home = std::fs::read_dir(desk.home()).expect("a home").filter_map(|entry| Some(entry.ok()?.file_name()));
+    assert!(home.into_iter().all(|name| name == "cache"), "something was left in the home");
+}
+
 #[test]
 fn a_missing_manifest_is_named_with_the_option_that_names_another() {
     let desk = Desk::new("");
@@ -72,14 +80,24 @@ fn what_a_manifest_says_wrongly_is_refused_by_name() {
 #[test]
 fn a_missing_component_file_is_named() {
     let desk = Desk::new(&agent("parts/nowhere.wasm", ""));
-    refused(&desk, 1, &["parts/nowhere.wasm", "No such file"]);
+    refused(&desk, 1, &["agent one", "parts/nowhere.wasm", "No such file", "build it first"]);
+    nothing_begun(&desk);
+    let capability = "[capability.two]\ncomponent = \"parts/two.wasm\"\n";
+    desk.write_manifest(&(agent(&component("perceptor").to_string_lossy(), "") + capability));
+    refused(&desk, 1, &["capability two", "parts/two.wasm", "build it first"]);
+    nothing_begun(&desk);
+    // What is loaded later may be built later.
+    desk.write_manifest(&(agent(&component("perceptor").to_string_lossy(), "") + capability + "load = false\n"));
+    Cmd::manes(&desk).args(["run", "two.asked"]).refuses(2, &["no agent takes two.asked"]);
+    assert!(desk.ledger().exists(), "this host did start");
 }
 
 #[test]
 fn a_core_module_is_refused_with_what_to_build_instead() {
     let desk = Desk::new(&agent("core.wasm", ""));
     std::fs::write(desk.folder().join("core.wasm"), b"\0asm\x01\0\0\0").expect("a module");
-    refused(&desk, 1, &["one", "core.wasm", "core WebAssembly module", "wasm32-wasip2"]);
+    refused(&desk, 1, &["agent one", "core.wasm", "core WebAssembly module", "wasm32-wasip2"]);
+    nothing_begun(&desk);
 }
 
 #[test]
@@ -87,18 +105,21 @@ fn a_file_that_is_no_wasm_is_refused_by_name() {
     let desk = Desk::new(&agent("text.wasm", ""));
     for bytes in [&b""[..], b"hello", b"\0asm", &[0; 4096]] {
         std::fs::write(desk.folder().join("text.wasm"), bytes).expect("a file");
-        refused(&desk, 1, &["one", "text.wasm", "not a usable component"]);
+        refused(&desk, 1, &["agent one", "text.wasm", "not a usable component"]);
+        nothing_begun(&desk);
     }
 }
 
 #[test]
 fn a_component_of_another_role_is_refused_with_what_it_lacks() {
     let desk = Desk::new(&agent(&component("table").to_string_lossy(), ""));
-    refused(&desk, 1, &["one", "table.wasm", "does not export manes:agent/handler"]);
+    refused(&desk, 1, &["agent one", "table.wasm", "does not export manes:agent/handler"]);
+    nothing_begun(&desk);
     let perceptor = component("perceptor");
     let capability = format!("[capability.two]\ncomponent = \"{}\"\n", perceptor.display());
     desk.write_manifest(&(agent(&perceptor.to_string_lossy(), "") + &capability));
-    refused(&desk, 1, &["two", "perceptor.wasm", "does not export"]);
+    refused(&desk, 1, &["capability two", "perceptor.wasm", "does not export"]);
+    nothing_begun(&desk);
 }
 
 #[test]
@@ -107,8 +128,29 @@ fn a_truncated_component_never_runs() {
     let desk = Desk::new(&agent("cut.wasm", ""));
     for length in [8, 100, whole.len() / 2, whole.len() - 1] {
         std::fs::write(desk.folder().join("cut.wasm"), &whole[..length]).expect("a file");
-        refused(&desk, 1, &["one", "cut.wasm"]);
+        refused(&desk, 1, &["agent one", "cut.wasm"]);
+        nothing_begun(&desk);
     }
+}
+
+#[test]
+fn a_grant_that_can_match_nothing_is_refused_with_the_name_that_was_meant() {
+    let text = super::desk::csv_manifest();
+    let desk = Desk::csv();
+    desk.write_manifest(&text.replacen("[\"manes:table/table\"]", "[\"manes:tabel/table\"]", 1));
+    refused(&desk, 1, &["proposer is granted manes:tabel/table", "did you mean manes:table/table@0.1?"]);
+    let raised = "[{ interface = \"manes:table/table\", effects = { \"table.opne\" = \"write\" } }]";
+    desk.write_manifest(&text.replacen("[\"manes:table/table\"]", raised, 1));
+    refused(&desk, 1, &["proposer's grant of manes:table/table@0.1", "table.opne", "did you mean table.open?"]);
+}
+
+#[test]
+fn a_limit_that_a_capability_cannot_have_is_refused_with_whose_it_is() {
+    let desk = Desk::csv();
+    let table = "[capability.table]\nlimits = { deadline_ms = 5 }";
+    desk.write_manifest(&super::desk::csv_manifest().replace("[capability.table]", table));
+    refused(&desk, 2, &["deadline_ms means nothing for a capability", "[agent.NAME]"]);
+    nothing_begun(&desk);
 }
 
 #[test]

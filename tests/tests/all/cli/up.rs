@@ -190,8 +190,10 @@ fn load_sets_going_the_agents_that_waited_and_the_flow_that_waited() {
 fn load_refuses_what_the_manifest_does_not_name_and_what_is_no_capability() {
     let desk = Desk::csv();
     let _up = desk.up();
-    Cmd::manes(&desk).args(["load", "nothing"]).refuses(2, &["nothing", "table"]);
-    Cmd::manes(&desk).args(["load", "prober"]).refuses(2, &["prober", "table"]);
+    let load = |name: &str, words: &[&str]| Cmd::manes(&desk).args(["load", name]).refuses(2, words);
+    load("nothing", &["has no capability nothing; it has: table", "[capability.nothing]"]);
+    load("tabel", &["has no capability tabel; it has: table", "did you mean table?"]);
+    load("prober", &["prober is an agent", "not loaded", "it has: table"]);
     let load = |file: &str| Cmd::manes(&desk).args(["load", "table", "--component", file]);
     load("absent.wasm").refuses(2, &["absent.wasm"]);
     let perceptor = super::desk::component("perceptor");

@@ -121,7 +121,7 @@ fn advice_leads_to_the_answer(key: &str, low: u64) {
     let desk = lowered(&format!("{key} = {low}"));
     let mut value = low;
     while let Some(refusal) = refusal(&desk) {
-        let advice = format!("raise it with: limits = {{ {key} = ");
+        let advice = format!("raise it in [agent.critic] with: limits = {{ {key} = ");
         let text = refusal.split(&advice).nth(1).unwrap_or_else(|| panic!("{advice:?} is not in: {refusal}"));
         assert!(refusal.contains("critic: "), "whose limit it is: {refusal}");
         let higher: u64 =

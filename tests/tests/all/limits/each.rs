@@ -44,7 +44,8 @@ async fn every_limit_stops_with_its_status_and_the_line_it_prints_raises_it() ->
             if view::only(&flow)?.status == "done" {
                 break;
             }
-            let message = &view::ended(&flow, status, "raise it with: ").with_context(|| line.clone())?.message;
+            let message =
+                &view::ended(&flow, status, "raise it in [agent.a] with: ").with_context(|| line.clone())?.message;
             view::manifest_line(message)?.clone_into(&mut line);
             ensure!(line.starts_with(&format!("limits = {{ {limit} = ")), "{limit}: {message}");
             raised += 1;
@@ -144,7 +145,11 @@ async fn a_limit_that_no_host_can_keep_is_refused_with_its_range() -> Result<()>
 async fn ceilings_that_no_line_raises_stop_as_well() -> Result<()> {
     let host = TestHost::script().start_memory().await?;
     let flow = host.run(&json!([["emit", "a.big", "x", { "size": 1_048_577 }]])).await?;
-    view::ended(&flow, "limit", "1048577 bytes")?;
+    let message = &view::ended(&flow, "limit", "1048577 bytes")?.message;
+    ensure!(message.contains("no manifest changes") && message.contains("several smaller events"), "{message}");
+    let flow = host.run(&json!([["say", 5_000_000]])).await?;
+    let message = &view::ended(&flow, "limit", "call_kib = 4096 is the most that a manifest may allow: split")?.message;
+    ensure!(!message.contains("raise it"), "{message}");
     view::done(&host.run(&json!([["emit", "a.big", "x", { "size": 1_048_576 }]])).await?)?;
     view::ended(&host.run(&json!([["random", 65_537]])).await?, "trapped", "65536")?;
     view::done(&host.run(&json!([["random", 65_536]])).await?)?;

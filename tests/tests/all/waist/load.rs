@@ -15,7 +15,7 @@ async fn refused(kind: &str, bytes: &[u8]) -> Result<LoadError> {
         _ => TestHost::new().capability_at("a", &path),
     };
     match host.refused().await? {
-        HostError::Load { name, path: named, source } => {
+        HostError::Load { name, path: named, source, .. } => {
             ensure!(name == "a" && named == path, "{name} {}", named.display());
             Ok(source)
         }
