@@ -143,6 +143,12 @@ impl Cursor {
         cursor
     }
 
+    /// Which calls must come in the recorded order.
+    #[must_use]
+    pub const fn strictness(&self) -> Strictness {
+        self.strictness
+    }
+
     /// Calls answered so far.
     #[must_use]
     pub const fn matched(&self) -> u64 {

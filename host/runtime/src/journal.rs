@@ -8,7 +8,7 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::seams::Seams;
 use crate::waist::{Ended, Scope};
 use manes_core::cbor::Writer;
-use manes_core::cursor::{Cursor, Divergence, RecordedCall};
+use manes_core::cursor::{Cursor, Divergence, RecordedCall, Strictness};
 use manes_core::function::FunctionId;
 use manes_core::ids::{ActivationId, Digest, EventKey, FlowId};
 use manes_core::item::Item;
@@ -199,6 +199,12 @@ impl Journal {
     #[must_use]
     pub fn is_replaying(&self) -> bool {
         self.with(|mode| matches!(mode, Mode::Replaying(_)))
+    }
+
+    /// True when another component is run against a record.
+    #[must_use]
+    pub fn is_what_if(&self) -> bool {
+        self.with(|mode| matches!(mode, Mode::Replaying(cursor) if cursor.strictness() == Strictness::WhatIf))
     }
 
     /// In replay, what the record still holds.

@@ -6,6 +6,7 @@
 mod routes;
 pub mod state;
 mod task;
+mod window;
 
 pub use routes::Routes;
 pub use state::AgentView;

@@ -1,6 +1,7 @@
 //! What the router knows, derived from the ledger alone: no clock, no task, no I/O.
 
 use super::routes::Routes;
+use super::window::Window;
 use crate::deploy::{DeploymentBody, REMOVED, WAITING};
 use crate::ledger::Entry;
 use manes_core::ids::{ActivationId, Digest, EventKey, FlowId, LedgerId};
@@ -8,7 +9,7 @@ use manes_core::limits::HOPS_MAX;
 use manes_core::record::Kind;
 use manes_core::topic::{Pattern, Topic};
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// An agent, as far as routing goes.
 #[derive(Debug, Clone)]
@@ -17,8 +18,8 @@ pub struct Agent {
     pub deployment: Option<Digest>,
     /// Attempts at a time.
     pub concurrency: u32,
-    /// Positions of events that it has yet to handle.
-    pub queue: VecDeque<u64>,
+    /// Events that it has yet to handle.
+    pub queue: Window,
     /// Attempts under way.
     pub running: u32,
 }
@@ -33,7 +34,7 @@ pub struct AgentView {
     /// Topics that it takes.
     pub subscribe: Vec<String>,
     /// Events queued.
-    pub queued: usize,
+    pub queued: u64,
     /// Attempts under way.
     pub running: u32,
 }
@@ -81,7 +82,9 @@ pub struct State {
     /// Agents by name.
     pub agents: BTreeMap<String, Agent>,
     /// Work left in each flow that has any: activations queued or running, events delayed or about to be unrouted.
-    pub flows: HashMap<FlowId, u64>,
+    flows: HashMap<FlowId, u64>,
+    /// Flows in which nothing was left at some moment, since somebody last asked.
+    emptied: Vec<FlowId>,
     /// Position of the next entry.
     pub next: u64,
     /// Events that nobody took and whose record has not come back from the ledger yet.
@@ -112,8 +115,8 @@ impl State {
     #[must_use]
     pub fn new(ledger: LedgerId, results: Vec<Pattern>) -> Self {
         let (routes, agents) = (Routes::default(), BTreeMap::new());
-        let (flows, unrouted) = (HashMap::new(), HashSet::new());
-        Self { ledger, results, routes, agents, flows, next: 0, unrouted, past: Some(HashMap::new()) }
+        let (flows, emptied, unrouted) = (HashMap::new(), Vec::new(), HashSet::new());
+        Self { ledger, results, routes, agents, flows, emptied, next: 0, unrouted, past: Some(HashMap::new()) }
     }
 
     /// Takes the next entry.
@@ -143,16 +146,18 @@ impl State {
             // What it had queued stays with its name, for whoever takes the name next.
             if let Some(agent) = self.agents.get_mut(name) {
                 agent.deployment = None;
+                agent.queue.takes(entry.index, &[]);
             }
             return;
         }
         let agent = self.agents.entry(name.to_owned()).or_insert_with(|| Agent {
             deployment: None,
             concurrency: 1,
-            queue: VecDeque::new(),
+            queue: Window::default(),
             running: 0,
         });
         agent.concurrency = body.concurrency;
+        agent.queue.takes(entry.index, &body.subscribe);
         agent.deployment = (entry.envelope.status != Some(WAITING)).then_some(entry.leaf);
     }
 
@@ -169,7 +174,9 @@ impl State {
             let is_result = topic.parse::<Topic>().is_ok_and(|t| self.results.iter().any(|p| p.matches(&t)));
             if is_result {
                 // An answer is done by being there; a flow of nothing else has ended.
-                self.flows.entry(flow).or_default();
+                if *self.flows.entry(flow).or_default() == 0 {
+                    self.emptied.push(flow);
+                }
                 return Vec::new();
             }
             return self.nobody(flow, key, event, "no agent subscribes to it".into());
@@ -209,11 +216,18 @@ impl State {
     }
 
     /// Queues the event at `index` for `names`.
-    pub fn enqueue(&mut self, index: u64, names: &[String]) {
+    fn enqueue(&mut self, index: u64, names: &[String]) {
         for name in names {
             if let Some(agent) = self.agents.get_mut(name) {
-                agent.queue.push_back(index);
+                agent.queue.push(index);
             }
+        }
+    }
+
+    /// Queues a delayed event whose time has come.
+    pub fn due(&mut self, index: u64, name: &str) {
+        if let Some(agent) = self.agents.get_mut(name) {
+            agent.queue.push_due(index);
         }
     }
 
@@ -240,8 +254,12 @@ impl State {
     }
 
     fn settle(&mut self, flow: Option<FlowId>) {
-        if let Some(left) = flow.and_then(|flow| self.flows.get_mut(&flow)) {
+        let Some(flow) = flow else { return };
+        if let Some(left) = self.flows.get_mut(&flow) {
             *left = left.saturating_sub(1);
+            if *left == 0 {
+                self.emptied.push(flow);
+            }
         }
     }
 
@@ -259,16 +277,23 @@ impl State {
                 None => self.enqueue(work.index, std::slice::from_ref(&work.agent)),
             }
         }
+        for agent in self.agents.values_mut() {
+            agent.queue.forget();
+        }
         (begun, actions)
     }
 
     /// Flows in which nothing is left; they are forgotten.
     pub fn take_ended(&mut self) -> Vec<FlowId> {
-        let ended: Vec<FlowId> = self.flows.iter().filter(|(_, left)| **left == 0).map(|(flow, _)| *flow).collect();
-        for flow in &ended {
-            self.flows.remove(flow);
-        }
+        let mut ended = std::mem::take(&mut self.emptied);
+        ended.retain(|flow| self.flows.get(flow) == Some(&0) && self.flows.remove(flow).is_some());
         ended
+    }
+
+    /// True if something of the flow is left.
+    #[must_use]
+    pub fn is_open(&self, flow: &FlowId) -> bool {
+        self.flows.contains_key(flow)
     }
 
     /// The agents, for people.

@@ -52,6 +52,9 @@ pub enum RouterError {
     /// The ledger takes no more or cannot be read.
     #[error("the ledger failed: {0}")]
     Ledger(#[from] LedgerError),
+    /// Events that were queued are not found again.
+    #[error("events queued for {0} are not in the ledger any more")]
+    Backlog(String),
     /// An attempt could not be committed.
     #[error("an attempt could not be committed: {0}")]
     Commit(String),
@@ -70,7 +73,8 @@ struct Router {
     context: Context,
     state: State,
     prepared: HashMap<Digest, Arc<Deployment>>,
-    waiters: Vec<(FlowId, u64, oneshot::Sender<()>)>,
+    /// Who waits for a flow's end, with the position that must have been read before.
+    waiters: HashMap<FlowId, Vec<Waiter>>,
     delayed: BinaryHeap<Reverse<(u64, u64, String)>>,
     notes: mpsc::UnboundedSender<Note>,
     running: u32,
@@ -79,6 +83,12 @@ struct Router {
     stopping: bool,
     /// Which agent is asked first; moves on, so that no name is always last.
     turn: usize,
+}
+
+/// Somebody who waits for a flow's end.
+struct Waiter {
+    after: u64,
+    reply: oneshot::Sender<()>,
 }
 
 /// What the router's own tasks tell it. Bounded by what it started: one for each attempt and each append.
@@ -102,7 +112,7 @@ pub async fn start(context: Context, results: Vec<Pattern>) -> Result<Handle, Ro
         context,
         state,
         prepared: HashMap::new(),
-        waiters: Vec::new(),
+        waiters: HashMap::new(),
         delayed: BinaryHeap::new(),
         notes,
         running: 0,
@@ -205,25 +215,43 @@ impl Router {
         let actions = self.read()?;
         self.act(actions);
         self.wake();
+        self.refill()?;
         self.dispatch()?;
-        self.state.take_ended();
-        let (flows, next) = (&self.state.flows, self.state.next);
-        let ended = |flow: &FlowId, after: u64| next > after && !flows.contains_key(flow);
-        for (flow, after, reply) in std::mem::take(&mut self.waiters) {
-            if reply.is_closed() {
-                continue;
+        for flow in self.state.take_ended() {
+            for waiter in self.waiters.remove(&flow).unwrap_or_default() {
+                self.wait(flow, waiter);
             }
-            if ended(&flow, after) {
-                // Whoever asked may have gone; that is their business.
-                let _ = reply.send(());
-            } else {
-                self.waiters.push((flow, after, reply));
+        }
+        Ok(())
+    }
+
+    /// Answers at once if nothing of the flow is left, else when it ends.
+    fn wait(&mut self, flow: FlowId, waiter: Waiter) {
+        if self.state.next > waiter.after && !self.state.is_open(&flow) {
+            // Whoever asked may have gone; that is their business.
+            let _ = waiter.reply.send(());
+        } else {
+            let waiters = self.waiters.entry(flow).or_default();
+            waiters.retain(|other| !other.reply.is_closed());
+            waiters.push(waiter);
+        }
+    }
+
+    /// Reads on for agents whose window has room: a piece at a time, so that nobody waits long for the router.
+    fn refill(&mut self) -> Result<(), RouterError> {
+        for (name, agent) in &mut self.state.agents {
+            let Some(from) = agent.queue.wants() else { continue };
+            if !agent.queue.refill(&self.context.ledger.read(from, READ_WINDOW)?) {
+                return Err(RouterError::Backlog(name.clone()));
             }
         }
         Ok(())
     }
 
     fn until_next(&self) -> Duration {
+        if self.state.agents.values().any(|agent| agent.queue.wants().is_some()) {
+            return Duration::ZERO;
+        }
         let now = self.context.seams.clock.now_ns();
         match self.delayed.peek() {
             Some(Reverse((until, ..))) => Duration::from_nanos(until.saturating_sub(now)).min(Duration::from_secs(60)),
@@ -236,7 +264,7 @@ impl Router {
         let now = self.context.seams.clock.now_ns();
         while self.delayed.peek().is_some_and(|Reverse((until, ..))| *until <= now) {
             if let Some(Reverse((_, index, agent))) = self.delayed.pop() {
-                self.state.enqueue(index, &[agent]);
+                self.state.due(index, &agent);
             }
         }
     }
@@ -252,7 +280,7 @@ impl Router {
             let Some(agent) = self.state.agents.get_mut(name) else { continue };
             let Some(deployment) = agent.deployment.and_then(|leaf| self.prepared.get(&leaf)) else { continue };
             while agent.running < agent.concurrency && self.running < ATTEMPTS_AT_ONCE {
-                let Some(index) = agent.queue.pop_front() else { break };
+                let Some(index) = agent.queue.pop() else { break };
                 agent.running += 1;
                 self.running += 1;
                 start.push((name.clone(), deployment.clone(), index));
@@ -279,12 +307,11 @@ impl Router {
     fn command(&mut self, command: Command) {
         match command {
             Command::Prepare(deployment) => drop(self.prepared.insert(deployment.leaf, deployment)),
-            Command::AwaitFlow { flow, after, reply } => self.waiters.push((flow, after, reply)),
+            Command::AwaitFlow { flow, after, reply } => self.wait(flow, Waiter { after, reply }),
             // Whoever asked may have gone; that is their business.
             Command::Agents(reply) => drop(reply.send(self.state.view())),
             Command::Queued(reply) => {
-                let queued: usize = self.state.agents.values().map(|agent| agent.queue.len()).sum();
-                let _ = reply.send(queued as u64);
+                let _ = reply.send(self.state.agents.values().map(|agent| agent.queue.len()).sum());
             }
             Command::Begin => self.begun = true,
             Command::Stop => {

@@ -3,9 +3,9 @@
 use super::{Ended, Handles};
 use crate::component::Function;
 use crate::journal::{CallEnd, CallRecord, Journal};
-use crate::provider::{At, Failure, Providers};
+use crate::provider::{At, BASE, Failure, Providers};
 use manes_core::cbor::Reader;
-use manes_core::cursor::{Recorded, RecordedCall, encode_args};
+use manes_core::cursor::{Divergence, Recorded, RecordedCall, encode_args};
 use manes_core::function::FunctionId;
 use manes_core::lens::{Effect, Lens, Seen};
 use manes_core::limits::{Limit, Limits};
@@ -105,12 +105,23 @@ impl Waist {
             self.count(seen.effect)?;
         }
         // 5-7 replay answers from the record; live performs between its two records
-        let outcome = match self.journal.recorded(&call, &function.signature, &args)? {
+        let recorded = match self.journal.recorded(&call, &function.signature, &args) {
+            Err(Ended::Diverged(divergence)) if self.answers_itself(&divergence, &call) => None,
+            recorded => recorded?,
+        };
+        let outcome = match recorded {
             Some(recorded) => self.replayed(function, &recorded)?,
             None => self.live(function, call, &seen, &decision, args.clone()).await?,
         };
         self.lens.learn(&function.id, &args, outcome.as_ref());
         Ok(outcome)
+    }
+
+    /// What if: a clock, a random number or a line of log that the record does not have comes from the base world,
+    /// which reaches nothing outside.
+    fn answers_itself(&self, divergence: &Divergence, call: &CallRecord<'_>) -> bool {
+        let beyond = matches!(divergence, Divergence::Extra { .. });
+        beyond && call.effect == Effect::Local && call.provider == BASE && self.journal.is_what_if()
     }
 
     fn see(&self, function: &FunctionId, args: &[Value]) -> Seen {

@@ -5,6 +5,7 @@
 //! other; everything is asserted on records. A host that is cut off is a copy of a ledger's folder, taken while an
 //! attempt waits for a server that does not answer.
 
+mod backlog;
 mod flows;
 mod identity;
 mod restart;
