@@ -3,6 +3,8 @@
 use manes_runtime::query::{ActivationView, CallView, FlowView};
 use std::io::IsTerminal as _;
 
+/// Lines of a failed activation's standard error that are shown: `--json` has the rest.
+const STDERR_LINES: usize = 6;
 /// Longest excerpt of data in a line, in characters.
 const EXCERPT_CHARS: usize = 100;
 
@@ -145,6 +147,7 @@ fn branch(view: &FlowView, event: &str, indent: &str, calls: bool, style: Style,
         let last = place + 1 == handlers.len();
         out.push(format!("{indent}{} {}", if last { "└" } else { "├" }, line(activation, style)));
         let below = format!("{indent}{} ", if last { " " } else { "│" });
+        out.extend(said(activation).map(|line| format!("{below}  {}", style.dim(&line))));
         if calls {
             out.extend(activation.calls.iter().map(|c| format!("{below}  {}", call(c, style))));
         } else {
@@ -171,6 +174,18 @@ fn line(activation: &ActivationView, style: Style) -> String {
         other => format!("  {}", style.bad(&format!("{other}: {}", plain(&activation.message)))),
     };
     format!("{} → {emitted}  {}{end}", style.name(&activation.agent), style.dim(&numbers))
+}
+
+/// What an activation that failed wrote to its standard error last, and what of its log is missing.
+fn said(activation: &ActivationView) -> impl Iterator<Item = String> {
+    let failed = activation.status != "done" && activation.status != "open";
+    let stderr = if failed { activation.stderr.as_str() } else { "" };
+    let lines: Vec<&str> = stderr.lines().filter(|line| !line.trim().is_empty()).collect();
+    let last = lines.len().saturating_sub(STDERR_LINES);
+    let tail: Vec<String> = lines.iter().skip(last).map(|line| format!("stderr  {}", plain(line))).collect();
+    let cut =
+        (activation.log_cut > 0).then(|| format!("log     {} over its limit were cut", bytes(activation.log_cut)));
+    tail.into_iter().chain(cut)
 }
 
 fn call(call: &CallView, style: Style) -> String {

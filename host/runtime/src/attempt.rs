@@ -147,6 +147,7 @@ fn used(store: &Store<Guest>, fuel: u64) -> u64 {
 fn waist(deployment: &Deployment, attempt: u32, journal: &Journal, mirror: &Arc<Mirror>) -> Waist {
     let surroundings = Surroundings {
         name: deployment.name.clone(),
+        section: Scope::Agent.section(&deployment.name),
         env: deployment.env.clone(),
         config: deployment.config.clone(),
         attempt,

@@ -34,10 +34,17 @@ pub(crate) async fn ask(loaded: &Arc<Loaded>, context: &Context, name: &str) -> 
     };
     // A journal that answers nothing: the question must be answered without asking anybody.
     let journal = Journal::replaying(subject, context.seams.clone(), Cursor::new(Vec::new(), Strictness::Exact));
-    let surroundings =
-        Surroundings { name: name.to_owned(), env: Vec::new(), config: BTreeMap::new(), attempt: 0, log_bytes_max: 0 };
-    let (grants, limits) = (Arc::new(Grants::default()), Limits::default());
     let scope = Scope::Capability { name: name.to_owned(), parent: 0 };
+    let section = scope.section("");
+    let surroundings = Surroundings {
+        name: name.to_owned(),
+        section,
+        env: Vec::new(),
+        config: BTreeMap::new(),
+        attempt: 0,
+        log_bytes_max: 0,
+    };
+    let (grants, limits) = (Arc::new(Grants::default()), Limits::default());
     let (mirror, none) = (context.mirror.clone(), Capabilities::new());
     let providers = Providers::new(surroundings, mirror, none, grants.clone(), journal.clone());
     let waist = Waist::new(scope, journal, providers, grants, limits.clone());

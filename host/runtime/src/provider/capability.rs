@@ -54,6 +54,7 @@ impl Capability {
     ) -> Result<Live, Failure> {
         let surroundings = Surroundings {
             name: format!("{}/{}", journal.subject().agent, self.name),
+            section: format!("[capability.{}]", self.name),
             env: self.env.clone(),
             config: self.config.clone(),
             attempt: u32::try_from(journal.subject().attempt).unwrap_or(u32::MAX),

@@ -100,6 +100,9 @@ pub struct ActivationView {
     pub message: String,
     /// The end of its standard error.
     pub stderr: String,
+    /// Bytes of log text over its limit, which the host did not pass on.
+    #[serde(default)]
+    pub log_cut: u64,
     /// Fuel that it used.
     pub fuel: u64,
     /// Time that it took, nanoseconds.
@@ -234,6 +237,10 @@ fn activation(attempt: &AttemptRecord) -> ActivationView {
         status: attempt.status().map_or("open", EndStatus::name).to_owned(),
         message: text("message"),
         stderr: text("stderr"),
+        log_cut: body.as_ref().and_then(|item| item.get("log-cut")).map_or(0, |cut| match cut {
+            Item::Uint(cut) => *cut,
+            _ => 0,
+        }),
         fuel: end.and_then(|end| end.envelope.fuel).unwrap_or_default(),
         elapsed_ns: end.and_then(|end| end.envelope.elapsed_ns).unwrap_or_default(),
         emitted: attempt.emitted.iter().filter_map(|event| event.envelope.topic.clone()).collect(),

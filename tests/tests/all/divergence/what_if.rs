@@ -52,6 +52,24 @@ async fn one_more_log_line_or_clock_reading_does_not_diverge() -> Result<()> {
     Ok(())
 }
 
+/// The base world reaches nothing outside, so it can answer what the record never heard of.
+#[tokio::test]
+async fn local_functions_that_the_record_never_called_are_answered() -> Result<()> {
+    let (host, attempt) = record(&original()).await?;
+    for added in [json!(["seed"]), json!(["env"]), json!(["out", "stderr", "write", "new\n"]), json!(["terminals"])] {
+        let mut script = original();
+        script.insert(3, added.clone());
+        let verdict = what_if(&host, &attempt, &script).await?;
+        ensure!(verdict.identical, "{added}: {:?}", verdict.divergence);
+    }
+    // A capability's function is not the base world's, even if it claims to be local: nobody is there to answer it.
+    let mut script = original();
+    script.push(json!(["count"]));
+    let verdict = what_if(&host, &attempt, &script).await?;
+    ensure!(matches!(verdict.divergence, Some(Divergence::Extra { .. })), "{verdict:?}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_changed_added_or_dropped_call_that_reaches_outside_diverges() -> Result<()> {
     let (host, attempt) = record(&original()).await?;

@@ -20,6 +20,8 @@ use std::collections::{BTreeMap, HashMap};
 pub struct Surroundings {
     /// Whose log lines these are: the agent, or `agent/capability`.
     pub name: String,
+    /// Its section of the manifest.
+    pub section: String,
     /// Granted environment variables with their values.
     pub env: Vec<(String, String)>,
     /// The manifest's config.

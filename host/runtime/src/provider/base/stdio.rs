@@ -3,7 +3,7 @@
 use super::{Answer, Base, Kind, Surroundings, unknown};
 use crate::waist::Ended;
 use manes_core::function::FunctionId;
-use manes_core::limits::STDERR_TAIL_BYTES;
+use manes_core::limits::{Limit, STDERR_TAIL_BYTES};
 use manes_core::value::Value;
 use std::collections::VecDeque;
 
@@ -20,7 +20,8 @@ pub(super) struct Streams {
     stderr: VecDeque<u8>,
     /// Log text that may still be passed on.
     budget: usize,
-    kib: usize,
+    kib: u64,
+    section: String,
     partial: Vec<u8>,
     /// Bytes of text that were not passed on, since somebody last asked.
     cut: u64,
@@ -29,7 +30,15 @@ pub(super) struct Streams {
 impl Streams {
     pub(super) fn new(surroundings: &Surroundings) -> Self {
         let (name, budget) = (surroundings.name.clone(), surroundings.log_bytes_max);
-        Self { name, stderr: VecDeque::new(), budget, kib: budget >> 10, partial: Vec::new(), cut: 0 }
+        Self {
+            name,
+            stderr: VecDeque::new(),
+            budget,
+            kib: (budget as u64) >> 10,
+            section: surroundings.section.clone(),
+            partial: Vec::new(),
+            cut: 0,
+        }
     }
 
     pub(super) fn stderr_tail(&self) -> String {
@@ -56,8 +65,8 @@ impl Streams {
         let cut = (0..=self.budget).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
         self.budget = 0;
         self.cut += (text.len() - cut) as u64;
-        let more = self.kib * 2;
-        tracing::warn!(target: "guest", agent = %self.name, "log text over its limit was cut; raise it with: limits = {{ log_kib = {more} }}");
+        let advice = Limit::LogKib.advice(&self.section, self.kib, self.kib + 1);
+        tracing::warn!(target: "guest", agent = %self.name, "log text over its limit is cut; {advice}");
         text.get(..cut)
     }
 
