@@ -41,6 +41,10 @@ async fn the_agents_limits_are_its_own_and_not_its_capabilities() -> Result<()> 
         .start_memory()
         .await?;
     view::done(&host.run(&json!([["echo-grow", 100]])).await?)?;
-    view::ended(&host.run(&json!([["hold", 100]])).await?, "limit", "memory_mib = 64")?;
+    view::ended(
+        &host.run(&json!([["hold", 100]])).await?,
+        "limit",
+        "raise it in [agent.a] with: limits = { memory_mib = 1",
+    )?;
     Ok(())
 }
