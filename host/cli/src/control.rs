@@ -96,7 +96,10 @@ async fn handle(State(server): State<Server>, body: Bytes) -> Response {
         Ok(request) => request,
         Err(error) => return reply(&Reply::Refused { exit: 2, message: format!("a malformed request: {error}") }),
     };
-    match perform(&server.host, request).await {
+    let host = server.host.clone();
+    // In a task of its own: what is begun is finished, also if the caller goes away.
+    let work = tokio::spawn(async move { perform(&host, request).await });
+    match work.await.unwrap_or_else(|panic| Err(anyhow::anyhow!("the host failed: {panic}"))) {
         Ok(done) => reply(&done),
         Err(error) => reply(&Reply::Refused { exit: exit::of(&error) as u8, message: format!("{error:#}") }),
     }

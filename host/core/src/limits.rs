@@ -20,7 +20,8 @@ pub const RANDOM_BYTES_MAX: u64 = 64 * 1024;
 /// Header bytes of one HTTP message.
 pub const HTTP_FIELDS_BYTES_MAX: usize = 32 * 1024;
 /// Bytes that wasmtime may hold for one host call. A dynamic value takes 40 bytes for each element of a list, so this
-/// is above forty times [`Limits::call_kib`]'s default: our limit speaks first.
+/// is above forty times [`Limits::call_kib`]'s maximum: our limit speaks first. Where a typed adapter carries the
+/// list, a byte is a byte.
 pub const HOSTCALL_FUEL: usize = 192 * 1024 * 1024;
 /// Fuel between two yields of a running guest: about 10 ms.
 pub const FUEL_YIELD_INTERVAL: u64 = FUEL_PER_SECOND / 100;

@@ -204,6 +204,21 @@ impl Value {
         decode(shape, r, 0)
     }
 
+    /// Bytes of text and byte lists inside: never more than the encoding takes, and known without making it.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        match self {
+            Self::String(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+            Self::List(items) | Self::Tuple(items) => items.iter().map(Self::payload_bytes).sum(),
+            Self::Record(fields) => fields.iter().map(|(_, v)| v.payload_bytes()).sum(),
+            Self::Variant(_, Some(v)) | Self::Option(Some(v)) | Self::Result(Ok(Some(v)) | Err(Some(v))) => {
+                v.payload_bytes()
+            }
+            _ => 0,
+        }
+    }
+
     /// Calls `visit` on each handle inside, in the order of the encoding's declaration.
     pub fn handles<'a>(&'a self, visit: &mut dyn FnMut(&'a Handle)) {
         match self {

@@ -77,6 +77,11 @@ impl Run {
 
 /// Runs one attempt. With a live journal it calls out; with a replaying one it does not.
 pub async fn run(deployment: &Deployment, event: &Event, attempt: u32, journal: &Journal, mirror: &Arc<Mirror>) -> Run {
+    let run = handle(deployment, event, attempt, journal, mirror).await;
+    Run { log_cut: journal.log_cut(), ..run }
+}
+
+async fn handle(deployment: &Deployment, event: &Event, attempt: u32, journal: &Journal, mirror: &Arc<Mirror>) -> Run {
     let deadline = Deadline::new(deployment, journal);
     let waist = waist(deployment, attempt, journal, mirror);
     let made = deadline.bound(guest::instantiate(&deployment.loaded, waist, &deployment.limits)).await;
@@ -100,7 +105,6 @@ pub async fn run(deployment: &Deployment, event: &Event, attempt: u32, journal: 
     };
     run.fuel = used(&store, deployment.limits.fuel);
     run.stderr = store.data().waist.stderr_tail();
-    run.log_cut = journal.log_cut();
     run
 }
 

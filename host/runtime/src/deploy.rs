@@ -7,7 +7,7 @@
 use crate::component::{LoadError, Loaded};
 use crate::engine::Wasm;
 use crate::ledger::Entry;
-use crate::provider::{Capabilities, Capability};
+use crate::provider::Capabilities;
 use manes_core::ids::Digest;
 use manes_core::item::Item;
 use manes_core::limits::Limits;
@@ -195,16 +195,16 @@ pub fn is_offered(interface: &str) -> bool {
 
 /// Where a component's import does not fit a provider's export; the first difference in words.
 #[must_use]
-pub fn mismatch(agent: &Loaded, interface: &str, provider: &Capability) -> Option<String> {
-    let wanted = agent.imports.get(interface)?;
-    let Some(offered) = provider.loaded.exports.get(interface) else {
-        return Some(format!("{} does not export {interface}", provider.name));
+pub fn mismatch(user: &Loaded, interface: &str, name: &str, provider: &Loaded) -> Option<String> {
+    let wanted = user.imports.get(interface)?;
+    let Some(offered) = provider.exports.get(interface) else {
+        return Some(format!("{name} does not export {interface}"));
     };
-    wanted.functions.iter().find_map(|(name, function)| match offered.functions.get(name) {
-        None => Some(format!("{interface}#{name} is missing in {}", provider.name)),
-        Some(other) if other.signature != function.signature => Some(format!(
-            "{interface}#{name} is imported as {} and provided by {} as {}",
-            function.signature, provider.name, other.signature
+    wanted.functions.iter().find_map(|(function, wanted)| match offered.functions.get(function) {
+        None => Some(format!("{interface}#{function} is missing in {name}")),
+        Some(other) if other.signature != wanted.signature => Some(format!(
+            "{interface}#{function} is imported as {} and provided by {name} as {}",
+            wanted.signature, other.signature
         )),
         Some(_) => None,
     })

@@ -1,6 +1,6 @@
 //! Components of this host: read, compiled and checked once for each content.
 
-use super::prepared::{Prepared, Source};
+use super::prepared::{Compiled, Prepared, Source};
 use super::{Host, HostError};
 use crate::component::Loaded;
 use manes_core::ids::Digest;
@@ -9,54 +9,66 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// What was compiled, by the digest of its bytes.
 #[derive(Debug)]
-pub(super) struct Components(Mutex<Compiled>);
+pub(super) struct Cache(Mutex<Contents>);
 
 #[derive(Debug, Default)]
-struct Compiled {
+struct Contents {
     /// Their bytes lie with the ledger.
     kept: HashMap<Digest, Arc<Loaded>>,
-    /// Compiled before the ledger was there: their bytes do not lie with it yet.
-    prepared: HashMap<Digest, Arc<Loaded>>,
+    /// Nothing that is in force needs them yet, and their bytes do not lie with the ledger.
+    fresh: HashMap<Digest, Compiled>,
 }
 
-impl Components {
+impl Cache {
     pub(super) fn new(prepared: Prepared) -> Self {
-        Self(Mutex::new(Compiled { kept: HashMap::new(), prepared: prepared.compiled }))
+        Self(Mutex::new(Contents { kept: HashMap::new(), fresh: prepared.compiled }))
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Compiled) -> T) -> T {
+    fn with<T>(&self, work: impl FnOnce(&mut Contents) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn get(&self, digest: &Digest) -> Option<Arc<Loaded>> {
+        self.with(|contents| {
+            let fresh = || contents.fresh.get(digest).map(|compiled| compiled.loaded.clone());
+            contents.kept.get(digest).cloned().or_else(fresh)
+        })
     }
 }
 
 impl Host {
-    /// Reads and compiles a component, and keeps its bytes with the ledger.
+    /// Reads and compiles a component.
     pub(super) async fn component(&self, source: Source<'_>) -> Result<Arc<Loaded>, HostError> {
         let bytes = source.read()?;
-        let digest = Digest::of(&bytes);
-        if let Some(loaded) = self.components.with(|compiled| compiled.kept.get(&digest).cloned()) {
+        if let Some(loaded) = self.cache.get(&Digest::of(&bytes)) {
             source.fits(&loaded)?;
             return Ok(loaded);
         }
-        let prepared = self.components.with(|compiled| compiled.prepared.get(&digest).cloned());
-        let (wasm, ledger) = (self.wasm.clone(), self.context.ledger.clone());
-        let owned = source.to_owned();
+        let (wasm, owned) = (self.wasm.clone(), source.to_owned());
         // Compiling takes seconds of a core; what runs on this host must not wait for it.
         let compiling = tokio::task::spawn_blocking(move || {
             let source = owned.source();
-            let loaded = match prepared {
-                Some(loaded) => loaded,
-                None => source.compile(&wasm, &bytes)?,
-            };
+            let loaded = source.compile(&wasm, &bytes)?;
             source.fits(&loaded)?;
-            ledger.put_artifact(&bytes)?;
-            Ok::<_, HostError>(loaded)
+            Ok::<_, HostError>(Compiled { loaded, bytes })
         });
-        let loaded = compiling.await.map_err(|_| HostError::Stopped)??;
-        self.components.with(|compiled| {
-            compiled.prepared.remove(&digest);
-            compiled.kept.insert(digest, loaded.clone());
-        });
+        let compiled = compiling.await.map_err(|_| HostError::Stopped)??;
+        let loaded = compiled.loaded.clone();
+        self.cache.with(|contents| drop(contents.fresh.insert(loaded.digest, compiled)));
         Ok(loaded)
+    }
+
+    /// Keeps the bytes of components that are about to be in force with the ledger.
+    pub(super) fn keep<'a>(&self, loaded: impl Iterator<Item = &'a Arc<Loaded>>) -> Result<(), HostError> {
+        for loaded in loaded {
+            let fresh = self.cache.with(|contents| contents.fresh.get(&loaded.digest).map(|fresh| fresh.bytes.clone()));
+            let Some(bytes) = fresh else { continue };
+            self.context.ledger.put_artifact(&bytes)?;
+            self.cache.with(|contents| {
+                contents.fresh.remove(&loaded.digest);
+                contents.kept.insert(loaded.digest, loaded.clone());
+            });
+        }
+        Ok(())
     }
 }

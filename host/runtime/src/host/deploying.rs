@@ -1,17 +1,20 @@
-//! Bringing agents and capabilities into force: everything is checked before anything is recorded.
+//! Bringing agents and capabilities into force. What is to be in force is planned as a whole, from all that is loaded;
+//! a plan that does not hold changes nothing, and one that does is recorded in a single append.
 
 use super::prepared::{Role, Source};
-use super::registry::{Registry, Section, absent, body, provide, values};
+use super::registry::{Registry, Section, body, values};
+use super::wiring::{Part, Wiring, wire};
 use super::{Host, HostError};
 use crate::component::{Interface, Loaded};
 use crate::deploy::{self, Deployment, DeploymentBody, IN_FORCE, REMOVED, WAITING};
-use crate::manifest::{AgentSection, CapabilitySection};
 use crate::nearest;
-use crate::provider::Capability;
+use crate::provider::{Capabilities, Capability};
 use crate::router::Command;
 use manes_core::ids::Digest;
+use manes_core::policy::{EffectClaims, Grants};
+use manes_core::record::Record;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -37,112 +40,98 @@ pub struct CapabilityView {
     pub waits_for: Vec<String>,
 }
 
+/// Components by the names under which they are to be in force.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Components {
+    pub(super) capabilities: BTreeMap<String, Arc<Loaded>>,
+    pub(super) agents: BTreeMap<String, Arc<Loaded>>,
+}
+
+/// What will be in force, and the records that say so.
+struct Plan {
+    components: Components,
+    wiring: Wiring,
+    capabilities: BTreeMap<String, Arc<Capability>>,
+    claims: HashMap<Digest, EffectClaims>,
+    agents: Vec<Deployment>,
+    changes: Vec<Change>,
+}
+
+/// A deployment that the ledger does not have yet.
+struct Change {
+    status: u64,
+    body: DeploymentBody,
+    leaf: Digest,
+    record: Record,
+}
+
 impl Host {
+    /// Brings everything into force that the manifest declares.
     pub(super) async fn deploy_all(&self) -> Result<(), HostError> {
         let mut registry = self.registry.lock().await;
-        let mut left: Vec<(&String, &CapabilitySection)> =
-            self.manifest.capability.iter().filter(|(_, section)| section.load).collect();
-        // A capability that uses another one comes after it; where they form a ring, each waits for a reload.
-        while !left.is_empty() {
-            let mut next = 0;
-            for (place, (name, section)) in left.iter().enumerate() {
-                if self.is_ready(&registry, name, section).await? {
-                    next = place;
-                    break;
-                }
-            }
-            let (name, section) = left.remove(next);
-            self.put_capability(&mut registry, name, section, None).await?;
+        let mut components = Components::default();
+        for (name, section) in self.manifest.capability.iter().filter(|(_, section)| section.load) {
+            let path = self.manifest.resolve(&section.component);
+            let loaded = self.component(Source { role: Role::Capability, name, path: &path }).await?;
+            components.capabilities.insert(name.clone(), loaded);
         }
-        self.remove_absent(&mut registry).await?;
-        self.refresh_agents(&mut registry).await
-    }
-
-    /// True if everything that a capability was granted from others is there.
-    async fn is_ready(&self, registry: &Registry, name: &str, section: &CapabilitySection) -> Result<bool, HostError> {
-        let path = self.manifest.resolve(&section.component);
-        let loaded = self.component(Source { role: Role::Capability, name, path: &path }).await?;
-        let grants = self.manifest.capability_grants(section);
-        let provided = provide(name, &loaded, &grants, &registry.capabilities)?;
-        Ok(absent(&loaded, &grants, &provided).is_empty())
-    }
-
-    /// Names in force that the manifest does not have any more, or has in another role, are taken out.
-    async fn remove_absent(&self, registry: &mut Registry) -> Result<(), HostError> {
-        let in_force = registry.recorded.values().filter(|(status, ..)| *status != REMOVED);
-        let bodies: Vec<DeploymentBody> = in_force.filter_map(|(_, body, _)| DeploymentBody::decode(body)).collect();
-        for body in bodies {
-            let kept = match body.role.as_str() {
-                "agent" => self.manifest.agent.contains_key(&body.name),
-                _ => registry.capabilities.contains_key(&body.name) || registry.waiting.contains_key(&body.name),
-            };
-            if !kept {
-                self.append_deployment(registry, &body, REMOVED).await?;
-            }
+        for (name, section) in &self.manifest.agent {
+            let path = self.manifest.resolve(&section.component);
+            let loaded = self.component(Source { role: Role::Agent, name, path: &path }).await?;
+            components.agents.insert(name.clone(), loaded);
         }
-        Ok(())
+        let plan = self.plan(&registry, components).await?;
+        self.commit(&mut registry, plan).await
     }
 
     /// Loads a capability into the running host: the one that the manifest declares under `name`, from its own file or
     /// from `path`. Agents that waited for it start.
     ///
     /// # Errors
-    /// A name that the manifest does not have, a component that cannot be used, or one that its users do not fit.
-    /// Nothing has changed then.
+    /// A name that the manifest does not have, a component that cannot be used, one that its users do not fit, or one
+    /// without which somebody would have to stop. Nothing has changed then.
     pub async fn load_capability(&self, name: &str, path: Option<&Path>) -> Result<Brought, HostError> {
         let section = self.manifest.capability.get(name).ok_or_else(|| self.not_loadable(name))?;
+        let path = path.map_or_else(|| self.manifest.resolve(&section.component), Path::to_path_buf);
+        let loaded = self.component(Source { role: Role::Capability, name, path: &path }).await?;
         let mut registry = self.registry.lock().await;
-        let waiting = |registry: &Registry| -> Vec<String> {
-            let waits = |(_, (status, ..)): &(&String, &(u64, Vec<u8>, Digest))| *status == WAITING;
-            registry.recorded.iter().filter(waits).map(|(name, _)| name.clone()).collect()
+        let mut components = registry.components.clone();
+        components.capabilities.insert(name.to_owned(), loaded);
+        let plan = self.plan(&registry, components).await?;
+        let was = |name: &str| registry.recorded.get(name).map(|(status, ..)| *status);
+        let changed = |from: u64, to: u64| -> Vec<String> {
+            let names = plan.changes.iter().filter(|change| change.status == to).map(|change| &change.body.name);
+            let mut names: Vec<String> =
+                names.filter(|other| *other != name && was(other) == Some(from)).cloned().collect();
+            names.sort();
+            names
         };
-        let before = waiting(&registry);
-        let waits_for = self.put_capability(&mut registry, name, section, path).await?;
-        self.start_waiting(&mut registry).await?;
-        self.refresh_users(&mut registry, name).await?;
-        self.refresh_agents(&mut registry).await?;
-        let after = waiting(&registry);
-        let started = before.into_iter().filter(|other| other != name && !after.contains(other)).collect();
+        let stopped = changed(IN_FORCE, WAITING);
+        if !stopped.is_empty() {
+            return Err(HostError::Stops { name: name.to_owned(), stopped: stopped.join(", ") });
+        }
+        let started = changed(WAITING, IN_FORCE);
+        let waits_for = plan.wiring.waits.get(name).cloned().unwrap_or_default();
+        self.commit(&mut registry, plan).await?;
         Ok(Brought { started, waits_for })
     }
 
     /// The capabilities of the manifest.
     pub async fn capabilities(&self) -> Vec<CapabilityView> {
         let registry = self.registry.lock().await;
-        let view = |(name, section): (&String, &CapabilitySection)| {
-            let ready = registry.capabilities.get(name);
-            let waiting = registry.waiting.get(name);
-            let state = match (ready, waiting) {
-                (Some(_), _) => "ready",
-                (None, Some(_)) => "waiting",
-                (None, None) => "unloaded",
+        let view = |name: &String| {
+            let loaded = registry.components.capabilities.get(name);
+            let state = match (registry.capabilities.contains_key(name), loaded) {
+                (true, _) => "ready",
+                (false, Some(_)) => "waiting",
+                (false, None) => "unloaded",
             };
-            let loaded = ready.map(|capability| &capability.loaded).or(waiting);
             let exports = loaded.map(|loaded| loaded.exports.values().filter(|i| deploy::is_offered(&i.name)));
             let exports = exports.into_iter().flatten().map(Interface::id).collect();
-            let grants = self.manifest.capability_grants(section);
-            let waits_for = waiting.map(|loaded| {
-                let provided = provide(name, loaded, &grants, &registry.capabilities).unwrap_or_default();
-                absent(loaded, &grants, &provided)
-            });
-            CapabilityView { name: name.clone(), state, exports, waits_for: waits_for.unwrap_or_default() }
+            let waits_for = registry.waits.get(name).cloned().unwrap_or_default();
+            CapabilityView { name: name.clone(), state, exports, waits_for }
         };
-        self.manifest.capability.iter().map(view).collect()
-    }
-
-    /// Capabilities that waited for what is there now come into force, and those that waited for them.
-    async fn start_waiting(&self, registry: &mut Registry) -> Result<(), HostError> {
-        loop {
-            let count = registry.waiting.len();
-            for (name, loaded) in registry.waiting.clone() {
-                if let Some(section) = self.manifest.capability.get(&name) {
-                    self.put_loaded(registry, &name, section, loaded).await?;
-                }
-            }
-            if registry.waiting.len() == count {
-                return Ok(());
-            }
-        }
+        self.manifest.capability.keys().map(view).collect()
     }
 
     /// Why there is nothing to load under this name.
@@ -160,126 +149,84 @@ impl Host {
         HostError::Unknown { name, hint, known }
     }
 
-    /// Capabilities that use what `name` exports get the one that is there now.
-    async fn refresh_users(&self, registry: &mut Registry, name: &str) -> Result<(), HostError> {
-        let users: Vec<Arc<Capability>> = registry.capabilities.values().filter(|c| c.name != name).cloned().collect();
-        for user in users {
-            let provided = provide(&user.name, &user.loaded, &user.grants, &registry.capabilities)?;
-            let same = |(id, c): (&String, &Arc<Capability>)| {
-                user.capabilities.get(id).is_some_and(|known| known.deployment == c.deployment)
-            };
-            let changed = provided.len() != user.capabilities.len() || !provided.iter().all(same);
-            if let Some(section) = self.manifest.capability.get(&user.name).filter(|_| changed) {
-                self.put_loaded(registry, &user.name, section, user.loaded.clone()).await?;
+    /// Works out what will be in force with these components, and checks all of it.
+    async fn plan(&self, registry: &Registry, components: Components) -> Result<Plan, HostError> {
+        let sections = self.manifest.capability.iter();
+        let provided: BTreeMap<String, Grants> =
+            sections.map(|(name, section)| (name.clone(), self.manifest.capability_grants(section))).collect();
+        let sections = self.manifest.agent.iter();
+        let granted: BTreeMap<String, Grants> =
+            sections.map(|(name, section)| (name.clone(), self.manifest.agent_grants(section))).collect();
+        let wiring = wire(&parts(&components.capabilities, &provided), &parts(&components.agents, &granted))?;
+        let mut names = wiring.ready.clone();
+        names.extend(components.capabilities.keys().filter(|name| !wiring.ready.contains(name)).cloned());
+        let mut plan = Plan {
+            components,
+            wiring,
+            capabilities: BTreeMap::new(),
+            claims: registry.claims.clone(),
+            agents: Vec::new(),
+            changes: Vec::new(),
+        };
+        for name in names {
+            if let Some(grants) = provided.get(&name) {
+                self.plan_capability(registry, &mut plan, &name, grants).await?;
             }
         }
-        Ok(())
+        for (name, grants) in granted {
+            self.plan_agent(registry, &mut plan, &name, grants);
+        }
+        self.plan_removals(registry, &mut plan);
+        Ok(plan)
     }
 
-    async fn put_capability(
+    async fn plan_capability(
         &self,
-        registry: &mut Registry,
+        registry: &Registry,
+        plan: &mut Plan,
         name: &str,
-        section: &CapabilitySection,
-        path: Option<&Path>,
-    ) -> Result<Vec<String>, HostError> {
-        let path = path.map_or_else(|| self.manifest.resolve(&section.component), Path::to_path_buf);
-        let loaded = self.component(Source { role: Role::Capability, name, path: &path }).await?;
-        self.put_loaded(registry, name, section, loaded).await
-    }
-
-    /// Returns the interfaces that it waits for; nobody can use it before they are there.
-    async fn put_loaded(
-        &self,
-        registry: &mut Registry,
-        name: &str,
-        section: &CapabilitySection,
-        loaded: Arc<Loaded>,
-    ) -> Result<Vec<String>, HostError> {
-        let grants = self.manifest.capability_grants(section);
-        let capabilities = provide(name, &loaded, &grants, &registry.capabilities)?;
-        let absent = absent(&loaded, &grants, &capabilities);
-        let status = if absent.is_empty() { IN_FORCE } else { WAITING };
+        grants: &Grants,
+    ) -> Result<(), HostError> {
+        let parts = self.manifest.capability.get(name).zip(plan.components.capabilities.get(name).cloned());
+        let Some((section, loaded)) = parts else { return Ok(()) };
+        let claims = match plan.claims.get(&loaded.digest) {
+            Some(claims) => claims.clone(),
+            None => crate::claims::ask(&loaded, &self.context, name)
+                .await
+                .map_err(|message| HostError::Claims { name: name.to_owned(), message })?,
+        };
+        plan.claims.insert(loaded.digest, claims.clone());
+        let capabilities = plan.providers(name);
         let section_of = Section::of_capability(section, &self.manifest.results);
-        let body = body("capability", name, &loaded, &grants, &capabilities, &self.wasm, section_of);
-        let claims = crate::claims::ask(&loaded, &self.context, name)
-            .await
-            .map_err(|message| HostError::Claims { name: name.to_owned(), message })?;
-        let (leaf, record) = self.deployment_record(registry, &body, status);
-        let mut candidate = registry.capabilities.clone();
-        let mut waiting = registry.waiting.clone();
-        if status == WAITING {
-            candidate.remove(name);
-            waiting.insert(name.to_owned(), loaded);
-        } else {
-            waiting.remove(name);
+        let body = body("capability", name, &loaded, grants, &capabilities, &self.wasm, section_of);
+        let status = plan.status(name);
+        let deployment = self.change(registry, plan, body, status);
+        if status == IN_FORCE {
             let capability = Capability {
                 name: name.to_owned(),
                 loaded,
                 claims,
                 env: values(&grants.env),
-                grants: Arc::new(grants),
+                grants: Arc::new(grants.clone()),
                 limits: section.limits.clone(),
                 config: section.config.clone(),
                 capabilities,
-                deployment: leaf,
+                deployment,
             };
-            candidate.insert(name.to_owned(), Arc::new(capability));
-        }
-        self.check_agents(registry, &candidate).await?;
-        self.append_record(registry, &body, status, leaf, record).await?;
-        (registry.capabilities, registry.waiting) = (candidate, waiting);
-        Ok(absent)
-    }
-
-    /// Every agent must fit the capabilities that are about to be in force.
-    async fn check_agents(
-        &self,
-        registry: &mut Registry,
-        capabilities: &BTreeMap<String, Arc<Capability>>,
-    ) -> Result<(), HostError> {
-        for (name, section) in &self.manifest.agent {
-            let loaded = self.agent_component(registry, name, section).await?;
-            provide(name, &loaded, &self.manifest.agent_grants(section), capabilities)?;
+            plan.capabilities.insert(name.to_owned(), Arc::new(capability));
         }
         Ok(())
     }
 
-    /// Brings every agent of the manifest into force with the capabilities that are there now.
-    async fn refresh_agents(&self, registry: &mut Registry) -> Result<(), HostError> {
-        // All are compiled and checked before the first is recorded.
-        let capabilities = registry.capabilities.clone();
-        self.check_agents(registry, &capabilities).await?;
-        for (name, section) in &self.manifest.agent {
-            self.put_agent(registry, name, section).await?;
-        }
-        Ok(())
-    }
-
-    async fn agent_component(
-        &self,
-        registry: &mut Registry,
-        name: &str,
-        section: &AgentSection,
-    ) -> Result<Arc<Loaded>, HostError> {
-        if let Some(loaded) = registry.agents.get(name) {
-            return Ok(loaded.clone());
-        }
-        let path = self.manifest.resolve(&section.component);
-        let loaded = self.component(Source { role: Role::Agent, name, path: &path }).await?;
-        registry.agents.insert(name.to_owned(), loaded.clone());
-        Ok(loaded)
-    }
-
-    async fn put_agent(&self, registry: &mut Registry, name: &str, section: &AgentSection) -> Result<(), HostError> {
-        let loaded = self.agent_component(registry, name, section).await?;
-        let grants = self.manifest.agent_grants(section);
-        let capabilities = provide(name, &loaded, &grants, &registry.capabilities)?;
+    fn plan_agent(&self, registry: &Registry, plan: &mut Plan, name: &str, grants: Grants) {
+        let parts = self.manifest.agent.get(name).zip(plan.components.agents.get(name).cloned());
+        let Some((section, loaded)) = parts else { return };
+        let capabilities = plan.providers(name);
         let section_of = Section::of_agent(section, &self.manifest.results);
         let body = body("agent", name, &loaded, &grants, &capabilities, &self.wasm, section_of);
-        let status = if absent(&loaded, &grants, &capabilities).is_empty() { IN_FORCE } else { WAITING };
-        let (leaf, record) = self.deployment_record(registry, &body, status);
-        let deployment = Deployment {
+        let status = plan.status(name);
+        let leaf = self.change(registry, plan, body, status);
+        plan.agents.push(Deployment {
             name: name.to_owned(),
             loaded,
             subscribe: section.subscribe.clone(),
@@ -290,50 +237,78 @@ impl Host {
             capabilities,
             concurrency: section.concurrency,
             leaf,
-        };
-        // The code must be there before the router reads the record that names it.
-        self.send(Command::Prepare(Arc::new(deployment))).await?;
-        self.append_record(registry, &body, status, leaf, record).await
+        });
     }
 
-    /// The record of a deployment and its leaf hash; no record where the ledger says exactly this already.
-    fn deployment_record(
-        &self,
-        registry: &Registry,
-        body: &DeploymentBody,
-        status: u64,
-    ) -> (Digest, Option<manes_core::record::Record>) {
-        match registry.known(body, status) {
-            Some(leaf) => (leaf, None),
-            None => {
-                let record = body.record(status, self.context.seams.clock.now_ns(), self.context.seams.salt());
-                (record.leaf(), Some(record))
+    /// Names in force that there are not any more, or in another role, are taken out.
+    fn plan_removals(&self, registry: &Registry, plan: &mut Plan) {
+        let in_force = registry.recorded.iter().filter(|(_, (status, ..))| *status != REMOVED);
+        let bodies: Vec<DeploymentBody> =
+            in_force.filter_map(|(_, (_, body, _))| DeploymentBody::decode(body)).collect();
+        for body in bodies {
+            let kept = match body.role.as_str() {
+                "agent" => plan.components.agents.contains_key(&body.name),
+                _ => plan.components.capabilities.contains_key(&body.name),
+            };
+            if !kept {
+                self.change(registry, plan, body, REMOVED);
             }
         }
     }
 
-    async fn append_record(
-        &self,
-        registry: &mut Registry,
-        body: &DeploymentBody,
-        status: u64,
-        leaf: Digest,
-        record: Option<manes_core::record::Record>,
-    ) -> Result<(), HostError> {
-        if let Some(record) = record {
-            self.context.ledger.append(vec![record]).await?;
-            registry.recorded.insert(body.name.clone(), (status, body.encode(), leaf));
+    /// The leaf hash of a deployment; where the ledger does not say exactly this already, its record joins the plan.
+    fn change(&self, registry: &Registry, plan: &mut Plan, body: DeploymentBody, status: u64) -> Digest {
+        if let Some(leaf) = registry.known(&body, status) {
+            return leaf;
         }
-        Ok(())
+        let record = body.record(status, self.context.seams.clock.now_ns(), self.context.seams.salt());
+        let leaf = record.leaf();
+        let change = Change { status, body, leaf, record };
+        // What is removed goes first: its name may have come back in another role.
+        match status {
+            REMOVED => plan.changes.insert(0, change),
+            _ => plan.changes.push(change),
+        }
+        leaf
     }
 
-    async fn append_deployment(
-        &self,
-        registry: &mut Registry,
-        body: &DeploymentBody,
-        status: u64,
-    ) -> Result<(), HostError> {
-        let (leaf, record) = self.deployment_record(registry, body, status);
-        self.append_record(registry, body, status, leaf, record).await
+    /// Records a plan, all of it or nothing, and brings it into force.
+    async fn commit(&self, registry: &mut Registry, plan: Plan) -> Result<(), HostError> {
+        self.keep(plan.components.capabilities.values().chain(plan.components.agents.values()))?;
+        for deployment in plan.agents {
+            // The code must be there before the router reads the record that names it.
+            self.send(Command::Prepare(Arc::new(deployment))).await?;
+        }
+        let (mut records, mut recorded) = (Vec::new(), Vec::new());
+        for Change { status, body, leaf, record } in plan.changes {
+            records.push(record);
+            recorded.push((body.name.clone(), (status, body.encode(), leaf)));
+        }
+        if !records.is_empty() {
+            self.context.ledger.append(records).await?;
+        }
+        registry.recorded.extend(recorded);
+        registry.components = plan.components;
+        registry.capabilities = plan.capabilities;
+        registry.claims = plan.claims;
+        registry.waits = plan.wiring.waits;
+        Ok(())
     }
+}
+
+impl Plan {
+    /// The capabilities that `name` is given.
+    fn providers(&self, name: &str) -> Capabilities {
+        let providers = self.wiring.providers.get(name).into_iter().flatten();
+        providers.filter_map(|(id, by)| Some((id.clone(), self.capabilities.get(by)?.clone()))).collect()
+    }
+
+    fn status(&self, name: &str) -> u64 {
+        if self.wiring.waits.contains_key(name) { WAITING } else { IN_FORCE }
+    }
+}
+
+fn parts<'a>(components: &'a BTreeMap<String, Arc<Loaded>>, grants: &'a BTreeMap<String, Grants>) -> Vec<Part<'a>> {
+    let part = |(name, loaded): (&'a String, &'a Arc<Loaded>)| Some(Part { name, loaded, grants: grants.get(name)? });
+    components.iter().filter_map(part).collect()
 }

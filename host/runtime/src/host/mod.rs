@@ -6,6 +6,7 @@ mod prepared;
 mod registry;
 mod run;
 mod submissions;
+mod wiring;
 
 pub use deploying::{Brought, CapabilityView};
 pub use prepared::{Prepared, Role};

@@ -1,6 +1,7 @@
 //! Components of a manifest, looked at before there is a host or a ledger: what cannot run must leave nothing behind.
 
 use super::HostError;
+use super::wiring::{Part, check_imported};
 use crate::component::{self, LoadError, Loaded};
 use crate::deploy;
 use crate::engine::Wasm;
@@ -101,7 +102,14 @@ impl Source<'_> {
 /// The components that a start with a manifest needs, compiled.
 #[derive(Debug, Default)]
 pub struct Prepared {
-    pub(super) compiled: HashMap<Digest, Arc<Loaded>>,
+    pub(super) compiled: HashMap<Digest, Compiled>,
+}
+
+/// A component with the bytes that it was compiled from.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pub(super) loaded: Arc<Loaded>,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// Everything that is loaded at the start.
@@ -121,7 +129,7 @@ impl Prepared {
         sources(manifest).iter().try_for_each(|(role, name, path)| Source { role: *role, name, path }.glance())
     }
 
-    /// Compiles and checks them all.
+    /// Compiles and checks them all, with what each was granted of others.
     ///
     /// # Errors
     /// The first that cannot be used.
@@ -132,11 +140,14 @@ impl Prepared {
             let bytes = source.read()?;
             let digest = Digest::of(&bytes);
             let loaded = match prepared.compiled.get(&digest) {
-                Some(loaded) => loaded.clone(),
+                Some(compiled) => compiled.loaded.clone(),
                 None => source.compile(wasm, &bytes)?,
             };
             source.fits(&loaded)?;
-            prepared.compiled.insert(digest, loaded);
+            let agent = manifest.agent.get(name).map(|section| manifest.agent_grants(section));
+            let grants = agent.or_else(|| manifest.capability.get(name).map(|c| manifest.capability_grants(c)));
+            check_imported(&Part { name, loaded: &loaded, grants: &grants.unwrap_or_default() })?;
+            prepared.compiled.insert(digest, Compiled { loaded, bytes });
         }
         Ok(prepared)
     }

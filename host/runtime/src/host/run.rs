@@ -1,6 +1,6 @@
 //! The running host: start, submit, wait, stop.
 
-use super::components::Components;
+use super::components::Cache;
 use super::prepared::{Prepared, Role};
 use super::registry::Registry;
 use super::submissions::Submissions;
@@ -43,6 +43,13 @@ pub enum HostError {
         "{one} and {other} both export {interface}, and somebody was granted it: which one is meant? leave one out of the manifest"
     )]
     Ambiguous { interface: String, one: String, other: String },
+    #[error("{names} wait for each other: none of them can ever start; leave out one of the grants between them")]
+    Ring { names: String },
+    #[error(
+        "{name} cannot be loaded so: {stopped} would have to stop, since what they use would not be there any more; \
+         load a component that exports the same interfaces"
+    )]
+    Stops { name: String, stopped: String },
     #[error("{agent} does not fit its capability: {what}")]
     Mismatch { agent: String, what: String },
     #[error(
@@ -115,7 +122,7 @@ pub struct Host {
     pub(super) manifest: Manifest,
     /// Held while something is deployed: deployments come one after the other.
     pub(super) registry: Mutex<Registry>,
-    pub(super) components: Components,
+    pub(super) cache: Cache,
     submissions: Arc<Submissions>,
     commands: mpsc::Sender<Command>,
     router: Mutex<Option<JoinHandle<Result<(), RouterError>>>>,
@@ -160,7 +167,7 @@ impl Host {
             context,
             manifest,
             registry: Mutex::new(registry),
-            components: Components::new(prepared),
+            cache: Cache::new(prepared),
             submissions: Arc::new(submissions),
             commands,
             router: Mutex::new(Some(router)),
@@ -200,7 +207,8 @@ impl Host {
     /// Submits an event. Returns when it is durable.
     ///
     /// # Errors
-    /// A topic that nobody takes, too large an event, a conflict, a full queue.
+    /// A name that is no topic, too large an event, a conflict, a full queue. A topic that nobody takes is none: the
+    /// event is recorded, and that nobody took it.
     pub async fn submit(&self, submission: Submission) -> Result<Submitted, HostError> {
         self.check(&submission).await?;
         let ledger = &self.context.ledger;

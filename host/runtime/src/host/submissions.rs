@@ -71,12 +71,16 @@ async fn again(context: &Context, event: &Event, id: &str, index: u64) -> Result
     let ledger = &context.ledger;
     let entries = ledger.read(index, 1)?;
     let first = entries.first().and_then(|e| Some((e, Event::from_record(&e.envelope, e.body.as_deref()?)?)));
-    let Some((entry, before)) = first else { return Err(HostError::Conflict { id: id.to_owned() }) };
-    if before.same_content(event) {
+    let (leaf, same) = match first {
+        Some((entry, before)) => (entry.leaf, before.same_content(event)),
+        // What the first one held is not kept any more: whether this is the same, nobody can say.
+        None => (entries.first().map(|entry| entry.leaf).unwrap_or_default(), false),
+    };
+    if same {
         return Ok(Submitted { key: event.key, flow: event.flow, index, new: false });
     }
     let envelope = Envelope {
-        cause: Some(entry.leaf),
+        cause: Some(leaf),
         flow: Some(event.flow),
         event: Some(event.key),
         topic: Some(event.topic.clone()),

@@ -16,6 +16,9 @@ pub(super) type Finding<'a> = dyn FnMut(&Handle, Lend) -> Result<ResourceAny> + 
 pub trait Typed: Sized + Send + Sync + 'static {
     /// True if values of this shape are of this type.
     fn fits(shape: Option<&Shape>) -> bool;
+    /// A shape that fits.
+    #[cfg(test)]
+    fn sample() -> Option<Shape>;
     /// The value; `None` for an absent payload.
     ///
     /// # Errors
@@ -32,6 +35,9 @@ pub trait Typed: Sized + Send + Sync + 'static {
 pub trait Params: ComponentNamedList + Lift + Lower + Send + Sync + 'static {
     /// True if a function with this signature takes them.
     fn fits(signature: &Signature) -> bool;
+    /// Shapes that fit.
+    #[cfg(test)]
+    fn samples() -> Vec<Shape>;
     /// The arguments as values.
     ///
     /// # Errors
@@ -48,6 +54,9 @@ pub trait Params: ComponentNamedList + Lift + Lower + Send + Sync + 'static {
 pub trait Return: ComponentNamedList + Lift + Lower + Send + Sync + 'static {
     /// True if a function with this signature returns it.
     fn fits(signature: &Signature) -> bool;
+    /// A shape that fits.
+    #[cfg(test)]
+    fn sample() -> Option<Shape>;
     /// The value.
     ///
     /// # Errors
@@ -79,6 +88,15 @@ macro_rules! adapters {
                 return Ok(visitor.visit::<$params, $result>());
             })*
             Err(visitor)
+        }
+
+        /// A signature of each adapter.
+        #[cfg(test)]
+        fn signatures() -> Vec<Signature> {
+            vec![$(Signature {
+                params: <$params as Params>::samples().into_iter().map(|shape| ("p".to_owned(), shape)).collect(),
+                result: <$result as Return>::sample(),
+            }),*]
         }
     };
 }
@@ -143,6 +161,10 @@ macro_rules! plain {
             fn fits(shape: Option<&Shape>) -> bool {
                 matches!(shape, Some(Shape::$shape))
             }
+            #[cfg(test)]
+            fn sample() -> Option<Shape> {
+                Some(Shape::$shape)
+            }
             fn into_value(self, _: Option<&Shape>, _: &mut Naming<'_>) -> Result<Option<Value>> {
                 Ok(Some(Value::$value(self)))
             }
@@ -166,6 +188,10 @@ impl Typed for () {
     fn fits(shape: Option<&Shape>) -> bool {
         shape.is_none()
     }
+    #[cfg(test)]
+    fn sample() -> Option<Shape> {
+        None
+    }
     fn into_value(self, _: Option<&Shape>, _: &mut Naming<'_>) -> Result<Option<Value>> {
         Ok(None)
     }
@@ -180,6 +206,10 @@ impl Typed for () {
 impl Typed for ResourceAny {
     fn fits(shape: Option<&Shape>) -> bool {
         matches!(shape, Some(Shape::Own(_) | Shape::Borrow(_)))
+    }
+    #[cfg(test)]
+    fn sample() -> Option<Shape> {
+        Some(Shape::Borrow(tests::RESOURCE.into()))
     }
     fn into_value(self, shape: Option<&Shape>, name: &mut Naming<'_>) -> Result<Option<Value>> {
         let handle = match shape {
@@ -220,6 +250,11 @@ impl Typed for StreamError {
     fn fits(shape: Option<&Shape>) -> bool {
         Self::failed(shape).is_some()
     }
+    #[cfg(test)]
+    fn sample() -> Option<Shape> {
+        let error = Shape::Own(tests::RESOURCE.into());
+        Some(Shape::Variant(vec![(FAILED.into(), Some(error)), (CLOSED.into(), None)]))
+    }
     fn into_value(self, shape: Option<&Shape>, name: &mut Naming<'_>) -> Result<Option<Value>> {
         Ok(Some(match self {
             Self::Closed => Value::Variant(CLOSED.into(), None),
@@ -242,6 +277,10 @@ impl Typed for StreamError {
 impl<T: Typed, E: Typed> Typed for std::result::Result<T, E> {
     fn fits(shape: Option<&Shape>) -> bool {
         matches!(shape, Some(Shape::Result(ok, err)) if T::fits(ok.as_deref()) && E::fits(err.as_deref()))
+    }
+    #[cfg(test)]
+    fn sample() -> Option<Shape> {
+        Some(Shape::Result(T::sample().map(Box::new), E::sample().map(Box::new)))
     }
     fn into_value(self, shape: Option<&Shape>, name: &mut Naming<'_>) -> Result<Option<Value>> {
         let Some(Shape::Result(ok, err)) = shape else { return Err(misfit(shape)) };
@@ -273,6 +312,10 @@ macro_rules! params {
                 const COUNT: usize = [$($place),+].len();
                 signature.params.len() == COUNT $(&& $ty::fits(param(signature, $place)))+
             }
+            #[cfg(test)]
+            fn samples() -> Vec<Shape> {
+                [$($ty::sample()),+].into_iter().flatten().collect()
+            }
             fn into_values(self, signature: &Signature, name: &mut Naming<'_>) -> Result<Vec<Value>> {
                 let values = [$(self.$place.into_value(param(signature, $place), name)?),+];
                 Ok(values.into_iter().flatten().collect())
@@ -302,6 +345,10 @@ impl<T: Typed + ComponentType + Lift + Lower> Return for (T,) {
     fn fits(signature: &Signature) -> bool {
         signature.result.is_some() && T::fits(signature.result.as_ref())
     }
+    #[cfg(test)]
+    fn sample() -> Option<Shape> {
+        T::sample()
+    }
     fn into_value(self, signature: &Signature, name: &mut Naming<'_>) -> Result<Option<Value>> {
         self.0.into_value(signature.result.as_ref(), name)
     }
@@ -318,7 +365,7 @@ mod tests {
     use wasmtime::component::ResourceDynamic;
     use wasmtime::{Engine, Store};
 
-    const RESOURCE: &str = "wasi:io/streams@0.2/input-stream";
+    pub(super) const RESOURCE: &str = "wasi:io/streams@0.2/input-stream";
     const KIND: u32 = 7;
 
     fn handle(call: u32) -> Handle {
@@ -358,16 +405,19 @@ mod tests {
         }
     }
 
-    struct World(Store<()>);
+    /// A store, and how each handle was passed.
+    struct World(Store<()>, Vec<Lend>);
 
     impl World {
-        fn find(&mut self, handle: &Handle) -> Result<ResourceAny> {
+        fn find(&mut self, handle: &Handle, lend: Lend) -> Result<ResourceAny> {
+            self.1.push(lend);
             let rep = u32::try_from(handle.origin.call)?;
             ResourceDynamic::new_own(rep, KIND).try_into_resource_any(&mut self.0)
         }
 
-        fn name(&mut self, resource: &str, any: ResourceAny) -> Result<Handle> {
+        fn name(&mut self, resource: &str, any: ResourceAny, lend: Lend) -> Result<Handle> {
             assert_eq!(resource, RESOURCE);
+            self.1.push(lend);
             Ok(handle(any.try_into_resource_dynamic(&mut self.0)?.rep()))
         }
     }
@@ -388,17 +438,22 @@ mod tests {
                     .iter()
                     .map(|(_, shape)| values(shape).into_iter().cycle().nth(turn).unwrap())
                     .collect();
-                let typed = P::from_values(args.clone(), signature, &mut |handle, _| world.find(handle)).unwrap();
-                let back = typed.into_values(signature, &mut |resource, any, _| world.name(resource, any)).unwrap();
+                let typed =
+                    P::from_values(args.clone(), signature, &mut |handle, lend| world.find(handle, lend)).unwrap();
+                let back =
+                    typed.into_values(signature, &mut |resource, any, lend| world.name(resource, any, lend)).unwrap();
                 assert_eq!(back, args);
                 sent += 1;
             }
             let shape = signature.result.as_ref().unwrap();
             for value in values(shape) {
-                let typed = R::from_value(Some(value.clone()), signature, &mut |handle, _| world.find(handle)).unwrap();
-                let back = typed.into_value(signature, &mut |resource, any, _| world.name(resource, any)).unwrap();
-                let val = to_val(shape, &value, &mut |handle, _| world.find(handle)).unwrap();
-                let through = from_val(shape, &val, &mut |resource, any, _| world.name(resource, any)).unwrap();
+                let typed = R::from_value(Some(value.clone()), signature, &mut |handle, lend| world.find(handle, lend))
+                    .unwrap();
+                let back =
+                    typed.into_value(signature, &mut |resource, any, lend| world.name(resource, any, lend)).unwrap();
+                let val = to_val(shape, &value, &mut |handle, lend| world.find(handle, lend)).unwrap();
+                let through =
+                    from_val(shape, &val, &mut |resource, any, lend| world.name(resource, any, lend)).unwrap();
                 assert_eq!(back.as_ref(), Some(&value));
                 assert_eq!(through, value);
                 sent += 1;
@@ -421,24 +476,23 @@ mod tests {
     }
 
     #[test]
-    fn adapters_carry_what_val_carries() {
-        let mut world = World(Store::new(&Engine::default(), ()));
-        let stream = || stream_error([FAILED, CLOSED]);
-        let own = || Shape::Own(RESOURCE.into());
-        let borrow = || Shape::Borrow(RESOURCE.into());
-        let signatures = [
-            signature(&[borrow(), Shape::U64], result(Some(Shape::Bytes), stream())),
-            signature(&[borrow(), Shape::Bytes], result(None, stream())),
-            signature(&[Shape::U64], Some(Shape::Bytes)),
-            signature(&[Shape::Bytes], Some(Shape::Bytes)),
-            signature(&[Shape::String], Some(Shape::String)),
-            signature(&[Shape::String], result(Some(Shape::Bytes), Shape::String)),
-            signature(&[Shape::String, Shape::Bytes], result(None, Shape::String)),
-            signature(&[own()], result(Some(Shape::String), Shape::String)),
-        ];
-        for signature in &signatures {
-            let sent = adapter(signature, RoundTrip(signature, &mut world)).ok().unwrap();
+    fn every_adapter_carries_what_val_carries() {
+        let mut world = World(Store::new(&Engine::default(), ()), Vec::new());
+        for signature in signatures() {
+            let sent = adapter(&signature, RoundTrip(&signature, &mut world)).ok().unwrap();
             assert!(sent >= 3, "{signature}: {sent} values");
+        }
+    }
+
+    #[test]
+    fn handles_are_lent_or_given_as_the_type_says() {
+        let mut world = World(Store::new(&Engine::default(), ()), Vec::new());
+        for (shape, lend) in [(Shape::Own(RESOURCE.into()), Lend::Own), (Shape::Borrow(RESOURCE.into()), Lend::Borrow)]
+        {
+            let signature = signature(&[shape], result(Some(Shape::String), Shape::String));
+            world.1.clear();
+            adapter(&signature, RoundTrip(&signature, &mut world)).ok().unwrap();
+            assert_eq!(world.1, [lend, lend], "{signature}");
         }
     }
 

@@ -13,6 +13,9 @@ use manes_core::policy::{Decision, EffectClaims, Grants, denial_message, denied_
 use manes_core::value::{Handle, Shape, Value};
 use std::sync::Arc;
 
+/// Marks numbers of calls that a record does not have, in a what-if.
+const UNRECORDED: u64 = 1 << 63;
+
 /// Whose calls these are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
@@ -92,6 +95,8 @@ impl Waist {
 
     async fn pass(&mut self, function: &Function, args: Vec<Value>) -> Result<Option<Value>, Ended> {
         self.number += 1;
+        // Before anything is copied: what a typed adapter brings in may be far over the limit.
+        self.check_size("arguments", args.iter().map(Value::payload_bytes).sum())?;
         // 1 encode by type
         let encoded = encode_args(&args);
         // 2 lens: what is this call about?
@@ -110,7 +115,11 @@ impl Waist {
             recorded => recorded?,
         };
         let outcome = match recorded {
-            Some(recorded) => self.replayed(function, &recorded)?,
+            Some(recorded) => {
+                let outcome = self.replayed(function, &recorded)?;
+                outcome.iter().for_each(|outcome| self.providers.adopt(&function.id, outcome));
+                outcome
+            }
             None => self.live(function, call, &seen, &decision, args.clone()).await?,
         };
         self.lens.learn(&function.id, &args, outcome.as_ref());
@@ -202,7 +211,9 @@ impl Waist {
             true => Some(self.journal.intent(&call).await?),
             false => None,
         };
-        let at = At { call: self.number, served: call.parent.unwrap_or(self.number) };
+        // Handles of calls that no record has are numbered apart from those of a record.
+        let number = if self.journal.is_replaying() { self.number | UNRECORDED } else { self.number };
+        let at = At { call: number, served: call.parent.unwrap_or(self.number) };
         let result = self.providers.call(&call.provider, &function.id, at, args).await;
         let result = result.map_err(|failure| blame(failure, &call.provider)).and_then(|outcome| {
             let bytes = outcome.as_ref().map_or(0, |value| value.to_bytes().len());

@@ -62,6 +62,16 @@ async fn local_functions_that_the_record_never_called_are_answered() -> Result<(
         let verdict = what_if(&host, &attempt, &script).await?;
         ensure!(verdict.identical, "{added}: {:?}", verdict.divergence);
     }
+    // A stream that the record opened, used in a way that the record does not have.
+    let mut writing = original();
+    writing.insert(0, json!(["out", "stdout", "write-and-flush", "as the record has it\n"]));
+    let (writer, written) = record(&writing).await?;
+    for other in [json!(["out", "stdout", "check"]), json!(["out", "stdout", "write", "in another way\n"])] {
+        let mut script = writing.clone();
+        script[0] = other.clone();
+        let verdict = what_if(&writer, &written, &script).await?;
+        ensure!(verdict.identical, "{other}: {:?}", verdict.divergence);
+    }
     // A capability's function is not the base world's, even if it claims to be local: nobody is there to answer it.
     let mut script = original();
     script.push(json!(["count"]));

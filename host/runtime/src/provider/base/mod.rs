@@ -112,6 +112,23 @@ impl Base {
         }
     }
 
+    /// Takes note of the handles in an outcome that came from a record: a call on them may have to be answered here.
+    pub fn adopt(&mut self, function: &FunctionId, outcome: &Value) {
+        let kind = match (function.unversioned(), function.name.as_str()) {
+            ("wasi:cli/stdin", _) => Kind::Stdin,
+            ("wasi:cli/stdout", _) => Kind::Stdout,
+            ("wasi:cli/stderr", _) => Kind::Stderr,
+            ("wasi:sockets/instance-network", _) => Kind::Network,
+            (_, name) if name.ends_with(".subscribe") => Kind::Pollable,
+            _ => return,
+        };
+        outcome.handles(&mut |handle| {
+            if handle.provider == super::BASE {
+                self.handles.insert(handle.origin, kind);
+            }
+        });
+    }
+
     fn open(&mut self, call: u64, resource: &str, kind: Kind) -> Value {
         let origin = Origin { call, index: 0 };
         self.handles.insert(origin, kind);
