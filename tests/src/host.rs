@@ -61,7 +61,14 @@ impl TestHost {
     /// A host with one `script` agent `a` that takes `a.do` and may publish below `a.`.
     #[must_use]
     pub fn script() -> Self {
-        Self::new().agent("a", "script").subscribe("a.do").publish("a.>").results("a.>")
+        Self::new().agent("a", "script").subscribe("a.do").publish("a.>").results("a.>").attempts(1)
+    }
+
+    /// Attempts that one event may take; five, unless it is said. [`TestHost::script`] makes one.
+    #[must_use]
+    pub fn attempts(mut self, attempts: u64) -> Self {
+        self.last().lines.retain(|line| !line.starts_with("attempts = "));
+        self.line(&format!("attempts = {attempts}"))
     }
 
     /// Adds an agent with a component of `guests/`.

@@ -25,6 +25,7 @@ use tokio::task::JoinHandle;
 #[derive(Debug)]
 struct Shared {
     seen: Mutex<Vec<String>>,
+    keys: Mutex<Vec<Option<String>>>,
     waiting: watch::Sender<usize>,
     connections: AtomicUsize,
 }
@@ -56,6 +57,7 @@ impl Server {
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             seen: Mutex::new(Vec::new()),
+            keys: Mutex::new(Vec::new()),
             waiting: watch::Sender::new(0),
             connections: AtomicUsize::new(0),
         });
@@ -85,6 +87,12 @@ impl Server {
     #[must_use]
     pub fn seen(&self) -> Vec<String> {
         self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The idempotency key of each request so far.
+    #[must_use]
+    pub fn keys(&self) -> Vec<Option<String>> {
+        self.shared.keys.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Connections so far, whether anything came over them or not.
@@ -124,6 +132,8 @@ async fn serve(stream: TcpStream, shared: &Shared) -> Result<()> {
     let mut stream = BufReader::new(stream);
     while let Some(request) = read(&mut stream).await? {
         let line = format!("{} {}", request.method, request.path);
+        let key = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("idempotency-key"));
+        shared.keys.lock().unwrap_or_else(PoisonError::into_inner).push(key.map(|(_, key)| key.clone()));
         shared.seen.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         if !answer(&mut stream, &request, shared).await? {
             return Ok(());

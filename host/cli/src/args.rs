@@ -56,6 +56,21 @@ pub(crate) enum Command {
     /// List records
     #[command(after_help = "Example: manes log --flow 4bf9 --kind outcome")]
     Log(LogArgs),
+    /// List dead letters, or show one: events that were given up
+    #[command(after_help = "Example: manes dead\n         manes dead 7c1e")]
+    Dead(DeadArgs),
+    /// Have a dead letter handled again, and wait until its flow has ended
+    #[command(after_help = "Example: manes requeue 7c1e")]
+    Requeue(RequeueArgs),
+    /// Cancel a flow: what runs is cut off, what waits is closed
+    #[command(after_help = "Example: manes cancel 4bf9")]
+    Cancel(CancelArgs),
+    /// Pause an agent: it ends what it has begun and begins nothing new
+    #[command(after_help = "Example: manes pause executor")]
+    Pause(AgentArgs),
+    /// Let a paused agent go on
+    #[command(after_help = "Example: manes resume executor")]
+    Resume(AgentArgs),
     /// Verify the ledger: every byte, signature and link
     #[command(after_help = "Example: manes verify --checkpoint yesterday.checkpoint")]
     Verify(VerifyArgs),
@@ -106,6 +121,37 @@ pub(crate) struct LoadArgs {
     /// Another file than the manifest's
     #[arg(long, value_name = "FILE")]
     pub(crate) component: Option<PathBuf>,
+}
+
+/// Arguments of `dead`.
+#[derive(Debug, Args)]
+pub(crate) struct DeadArgs {
+    /// An activation's id, or its beginning
+    pub(crate) id: Option<String>,
+}
+
+/// Arguments of `requeue`.
+#[derive(Debug, Args)]
+pub(crate) struct RequeueArgs {
+    /// The activation's id, or its beginning, as `manes dead` prints it
+    pub(crate) id: String,
+    /// Seconds to wait for the flow to end
+    #[arg(long, default_value_t = 120, value_name = "SECONDS")]
+    pub(crate) timeout: u64,
+}
+
+/// Arguments of `cancel`.
+#[derive(Debug, Args)]
+pub(crate) struct CancelArgs {
+    /// The flow's id, or its beginning
+    pub(crate) id: String,
+}
+
+/// Arguments of `pause` and `resume`.
+#[derive(Debug, Args)]
+pub(crate) struct AgentArgs {
+    /// The agent's name
+    pub(crate) agent: String,
 }
 
 /// Arguments of `flow`.

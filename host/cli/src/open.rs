@@ -46,8 +46,15 @@ pub(crate) fn manifest(global: &Global) -> anyhow::Result<Manifest> {
     })
 }
 
-/// A host in this process.
+/// A host in this process, at work.
 pub(crate) async fn host(global: &Global) -> anyhow::Result<Host> {
+    let host = held_host(global).await?;
+    host.begin().await?;
+    Ok(host)
+}
+
+/// A host in this process that attempts nothing yet.
+pub(crate) async fn held_host(global: &Global) -> anyhow::Result<Host> {
     let manifest = manifest(global)?;
     // Before anything is created: a slip in the manifest must not leave a ledger and its keys behind.
     Prepared::glance(&manifest)?;

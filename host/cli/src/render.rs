@@ -173,6 +173,13 @@ fn line(activation: &ActivationView, style: Style) -> String {
         other if activation.message.is_empty() => format!("  {}", style.bad(other)),
         other => format!("  {}", style.bad(&format!("{other}: {}", plain(&activation.message)))),
     };
+    let end = match (activation.fate.as_str(), &activation.again_at) {
+        ("dead", _) => format!("{end}  {}", style.bad("dead letter")),
+        ("again", Some(at)) => format!("{end}  {}", style.dim(&format!("again from {at}"))),
+        _ => end,
+    };
+    let attempt = if activation.attempt > 1 { format!("attempt {}  ", activation.attempt) } else { String::new() };
+    let numbers = format!("{attempt}{numbers}");
     format!("{} → {emitted}  {}{end}", style.name(&activation.agent), style.dim(&numbers))
 }
 
@@ -197,6 +204,7 @@ fn call(call: &CallView, style: Style) -> String {
             let why = call.denial.as_deref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
             style.bad(&format!("denied{why}"))
         }
+        (None, false) if call.status == "reused" => format!("→ {} (reused)", json(&call.outcome)),
         (None, false) => format!("→ {}", json(&call.outcome)),
     };
     format!("{served}{}  {}  {}  {outcome}", call.call, call.function, style.dim(&json(&call.args)))

@@ -11,8 +11,7 @@ use crate::cbor::{CborError, Reader, Writer};
 use crate::ids::{ActivationId, Digest, EventKey, FlowId, PublicKey};
 use sha2::{Digest as _, Sha256};
 
-/// What a record says. Numbers are part of the format; 10–15 are taken for dead letters, requeue, cancel, pause,
-/// resume and restore.
+/// What a record says. Numbers are part of the format; 15 is taken for restore, 16 for the answer to a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// The first record: the root public key and a nonce. Its leaf hash is the ledger's id.
@@ -35,12 +34,22 @@ pub enum Kind {
     Unrouted,
     /// The key of an event came again with other content.
     Conflict,
+    /// An open attempt goes on after its host died.
+    Resumed,
+    /// A dead letter is to be handled again, under a higher generation.
+    Requeue,
+    /// Nothing more of a flow is to be done.
+    Cancel,
+    /// An agent begins nothing new.
+    Pause,
+    /// A paused agent goes on.
+    Unpause,
     /// A kind of a later version.
     Unknown(u64),
 }
 
 impl Kind {
-    const NAMES: [(Self, &'static str); 10] = [
+    const NAMES: [(Self, &'static str); 15] = [
         (Self::Genesis, "genesis"),
         (Self::Key, "key"),
         (Self::Deployment, "deployment"),
@@ -51,6 +60,11 @@ impl Kind {
         (Self::End, "end"),
         (Self::Unrouted, "unrouted"),
         (Self::Conflict, "conflict"),
+        (Self::Resumed, "resumed"),
+        (Self::Requeue, "requeue"),
+        (Self::Cancel, "cancel"),
+        (Self::Pause, "pause"),
+        (Self::Unpause, "unpause"),
     ];
 
     /// The number in the format.
@@ -246,6 +260,8 @@ envelope! {
     30 /** Key 30: the activation's generation; raised by a requeue. */ generation: u64,
     31 /** Key 31: digest of the component that answered the call. */ component: Digest,
     32 /** Key 32: handling took this long on the host, nanoseconds. A claim. */ elapsed_ns: u64,
+    33 /** Key 33: what follows an attempt's end, see [`crate::fate::Fate`]; absent means nothing. */ fate: u64,
+    34 /** Key 34: leaf hash of the record of an earlier attempt that this one repeats or uses again. */ earlier: Digest,
 }
 
 impl Envelope {
@@ -296,6 +312,10 @@ pub enum CallStatus {
     Denied,
     /// It ended the attempt: the body says how (denied without an error type, exit, limit, provider's fault).
     Ended,
+    /// It was not made: an earlier attempt's outcome was used again.
+    Reused,
+    /// The host stopped between intent and outcome: nobody knows whether it took place.
+    Unknown,
 }
 
 impl CallStatus {
@@ -306,6 +326,20 @@ impl CallStatus {
             Self::Returned => 0,
             Self::Denied => 1,
             Self::Ended => 2,
+            Self::Reused => 3,
+            Self::Unknown => 4,
+        }
+    }
+
+    /// The word people see.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Returned => "returned",
+            Self::Denied => "denied",
+            Self::Ended => "ended",
+            Self::Reused => "reused",
+            Self::Unknown => "unknown",
         }
     }
 
@@ -316,6 +350,8 @@ impl CallStatus {
             0 => Some(Self::Returned),
             1 => Some(Self::Denied),
             2 => Some(Self::Ended),
+            3 => Some(Self::Reused),
+            4 => Some(Self::Unknown),
             _ => None,
         }
     }
@@ -361,13 +397,15 @@ end_status! {
     /** The wall deadline passed. */ Deadline = 8 "deadline",
     /** Another limit was reached. */ Limit = 9 "limit",
     /** The host stopped in the middle. */ Interrupted = 10 "interrupted",
+    /** The flow was cancelled. */ Cancelled = 11 "cancelled",
+    /** Nobody knows whether a write of an earlier attempt took place, and it may not be repeated. */ Unknown = 12 "unknown",
 }
 
 impl EndStatus {
     /// True where the host imposed the end, which replay takes as an input instead of reproducing it.
     #[must_use]
     pub const fn imposed(self) -> bool {
-        matches!(self, Self::Deadline | Self::Interrupted | Self::OutOfFuel | Self::Limit)
+        matches!(self, Self::Deadline | Self::Interrupted | Self::OutOfFuel | Self::Limit | Self::Cancelled)
     }
 }
 

@@ -2,14 +2,18 @@
 
 use crate::attempt::{self, Run};
 use crate::deploy::Deployment;
+use crate::earlier::Earlier;
 use crate::event::Event;
 use crate::journal::{Journal, Subject};
 use crate::ledger::{Entry, Ledger};
 use crate::provider::Mirror;
+use crate::router::Work;
 use crate::seams::Seams;
-use manes_core::ids::{ActivationId, EventKey};
+use manes_core::fate::{Fate, backoff_ns};
+use manes_core::ids::EventKey;
 use manes_core::record::{EndStatus, Envelope, Kind, Record};
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// What every activation of a host shares.
 #[derive(Debug, Clone)]
@@ -26,27 +30,54 @@ pub struct Context {
 ///
 /// # Errors
 /// A ledger that takes no more: the activation stays open, and the host must stop.
-pub async fn execute(context: &Context, deployment: &Deployment, entry: &Entry) -> Result<EndStatus, String> {
+pub async fn execute(
+    context: &Context,
+    deployment: &Deployment,
+    entry: &Entry,
+    work: &Work,
+    cancelled: oneshot::Receiver<()>,
+) -> Result<EndStatus, String> {
     let body = entry.body.as_deref().ok_or("an event's body is missing")?;
     let event = Event::from_record(&entry.envelope, body).ok_or("an event's record cannot be read")?;
-    let activation = ActivationId::new(&context.ledger.id(), &deployment.name, &event.key, 0);
-    let attempt = 1;
+    let earlier = Earlier::read(&*context.ledger, &work.earlier).map_err(|error| error.to_string())?;
     let subject = Subject {
         agent: deployment.name.clone(),
         flow: event.flow,
         event: event.key,
-        activation,
-        attempt,
+        activation: work.id,
+        attempt: work.attempt,
         cause: entry.leaf,
         deployment: deployment.leaf,
+        generation: work.generation,
     };
     let begun = context.seams.clock.monotonic_ns();
     let recorded_mib = deployment.limits.recorded_mib;
-    let journal = Journal::live(subject, context.seams.clone(), context.ledger.clone(), recorded_mib);
-    let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
-    let run = attempt::run(deployment, &event, attempt, &journal, &context.mirror).await;
+    let journal = Journal::live(subject, context.seams.clone(), context.ledger.clone(), recorded_mib, earlier);
+    let attempt = u32::try_from(work.attempt).unwrap_or(u32::MAX);
+    let run = tokio::select! {
+        biased;
+        () = cancel(cancelled) => Run::cancelled(),
+        run = attempt::run(deployment, &event, attempt, &journal, &context.mirror) => run,
+    };
     let elapsed_ns = context.seams.clock.monotonic_ns().saturating_sub(begun);
-    commit(context, &journal, &event, &run, elapsed_ns).await
+    let fate = fate(run.status, work.attempt, deployment.attempts);
+    commit(context, &journal, &event, &run, fate, elapsed_ns).await
+}
+
+/// Resolves when it is said, and never if nobody can say it any more.
+async fn cancel(cancelled: oneshot::Receiver<()>) {
+    if cancelled.await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// What follows attempt number `attempt` of at most `attempts`.
+#[must_use]
+pub fn fate(status: EndStatus, attempt: u64, attempts: u64) -> Fate {
+    match Fate::of(status, attempt) {
+        Fate::Again if attempt >= attempts => Fate::Dead,
+        fate => fate,
+    }
 }
 
 /// The commit point: everything the attempt emitted and its end, in one append.
@@ -55,12 +86,17 @@ async fn commit(
     journal: &Journal,
     event: &Event,
     run: &Run,
+    fate: Fate,
     elapsed_ns: u64,
 ) -> Result<EndStatus, String> {
     let now = context.seams.clock.now_ns();
     let records = records(context, journal, event, run, now);
+    let wait_ns = run.after_ms.map(|ms| ms * 1_000_000);
+    let wait_ns = wait_ns.unwrap_or_else(|| backoff_ns(run.status, journal.subject().attempt));
     let end = Envelope {
         status: Some(run.status.number()),
+        fate: (fate != Fate::Final).then(|| fate.number()),
+        not_before_ns: (fate == Fate::Again).then(|| now.saturating_add(wait_ns)),
         fuel: Some(run.fuel),
         elapsed_ns: Some(elapsed_ns),
         ..Envelope::new(Kind::End, now)

@@ -51,12 +51,20 @@ pub struct Run {
     pub log_cut: u64,
     /// What stopped the guest, if something did.
     pub ended: Option<Ended>,
+    /// When the guest wants to be tried again.
+    pub after_ms: Option<u64>,
 }
 
 impl Run {
+    /// The flow was cancelled while it ran.
+    #[must_use]
+    pub fn cancelled() -> Self {
+        Self::end(EndStatus::Cancelled, "its flow was cancelled")
+    }
+
     fn end(status: EndStatus, message: impl Into<String>) -> Self {
         let (emitted, stderr) = (Vec::new(), String::new());
-        Self { status, message: message.into(), emitted, fuel: 0, stderr, log_cut: 0, ended: None }
+        Self { status, message: message.into(), emitted, fuel: 0, stderr, log_cut: 0, ended: None, after_ms: None }
     }
 
     fn stopped(ended: Ended) -> Self {
@@ -99,7 +107,10 @@ async fn handle(deployment: &Deployment, event: &Event, attempt: u32, journal: &
     let mut run = match returned {
         Some(Ok(Ok(drafts))) => emit(deployment, drafts, journal),
         Some(Ok(Err(WitFailure::Reject(reason)))) => Run::end(EndStatus::Rejected, words(&reason)),
-        Some(Ok(Err(WitFailure::Retry(retry)))) => Run::end(EndStatus::Retry, words(&retry.reason)),
+        Some(Ok(Err(WitFailure::Retry(retry)))) => {
+            let after_ms = u64::from(retry.after_ms).min(DELAY_MS_MAX);
+            Run { after_ms: Some(after_ms), ..Run::end(EndStatus::Retry, words(&retry.reason)) }
+        }
         Some(Err(error)) => classify(&error, "handle", deployment),
         None => deadline.passed(),
     };

@@ -31,6 +31,7 @@ pub(crate) async fn ask(loaded: &Arc<Loaded>, context: &Context, name: &str) -> 
         attempt: 0,
         cause: Digest::default(),
         deployment: Digest::default(),
+        generation: 0,
     };
     // A journal that answers nothing: the question must be answered without asking anybody.
     let journal = Journal::replaying(subject, context.seams.clone(), Cursor::new(Vec::new(), Strictness::Exact));

@@ -51,6 +51,8 @@ pub struct Deployment {
     pub capabilities: Capabilities,
     /// Attempts at a time.
     pub concurrency: u32,
+    /// Attempts that one event may take.
+    pub attempts: u64,
     /// Leaf hash of its record.
     pub leaf: Digest,
 }
@@ -78,6 +80,9 @@ pub struct DeploymentBody {
     pub config: BTreeMap<String, String>,
     /// Attempts at a time.
     pub concurrency: u32,
+    /// Attempts that one event may take.
+    #[serde(default = "attempts_default")]
+    pub attempts: u64,
     /// Topics whose events are answers, for all agents of the manifest.
     #[serde(default)]
     pub results: Vec<Pattern>,
@@ -87,6 +92,11 @@ pub struct DeploymentBody {
     pub provider_components: BTreeMap<String, Digest>,
     /// The engine: version, flags, target.
     pub engine: Digest,
+}
+
+/// What the records of hosts that made one attempt at each event mean.
+const fn attempts_default() -> u64 {
+    1
 }
 
 impl DeploymentBody {

@@ -4,6 +4,7 @@
 //! a write's outcome, at once and without waiting; with the end, when everything the attempt emitted becomes
 //! visible. Each append carries the whole prefix that was not yet appended, in order.
 
+use crate::earlier::{Earlier, Write};
 use crate::ledger::{Ledger, LedgerError};
 use crate::seams::Seams;
 use crate::waist::{Ended, Scope};
@@ -39,6 +40,8 @@ pub struct Subject {
     pub cause: Digest,
     /// Leaf hash of the deployment in force.
     pub deployment: Digest,
+    /// How often the activation was requeued.
+    pub generation: u64,
 }
 
 /// One call on its way through the waist.
@@ -62,6 +65,10 @@ pub struct CallRecord<'a> {
     pub component: Option<Digest>,
     /// The encoded arguments.
     pub args: &'a [u8],
+    /// A write's idempotency key.
+    pub key: Option<Digest>,
+    /// The record of an earlier attempt that this call repeats or uses again.
+    pub earlier: Option<Digest>,
 }
 
 /// How a call ended, for its record.
@@ -69,6 +76,8 @@ pub struct CallRecord<'a> {
 pub enum CallEnd<'a> {
     /// It returned.
     Returned(Option<&'a Value>),
+    /// It was not made: an earlier attempt's outcome is used again.
+    Reused(Option<&'a Value>),
     /// It was denied: what the guest is told, and what the operator is told.
     Denied(&'a Value, &'a str),
     /// It ends the attempt.
@@ -91,6 +100,10 @@ struct Live {
     /// be cancelled, and what follows must still come after it.
     inflight: Option<watch::Receiver<Option<Result<(), LedgerError>>>>,
     start: Digest,
+    /// What earlier attempts wrote.
+    earlier: Earlier,
+    /// Intents without an outcome yet.
+    announced: Vec<(Digest, Envelope)>,
     /// All calls, those of capabilities included.
     calls: u64,
     recorded_bytes: u64,
@@ -125,7 +138,13 @@ pub struct Journal {
 impl Journal {
     /// A journal that writes to `ledger`, beginning with the attempt's start.
     #[must_use]
-    pub fn live(subject: Subject, seams: Seams, ledger: Arc<dyn Ledger>, recorded_mib_max: u64) -> Self {
+    pub fn live(
+        subject: Subject,
+        seams: Seams,
+        ledger: Arc<dyn Ledger>,
+        recorded_mib_max: u64,
+        earlier: Earlier,
+    ) -> Self {
         let start = Record::new(
             Envelope {
                 cause: Some(subject.cause),
@@ -135,6 +154,7 @@ impl Journal {
                 activation: Some(subject.activation),
                 attempt: Some(subject.attempt),
                 deployment: Some(subject.deployment),
+                generation: (subject.generation > 0).then_some(subject.generation),
                 ..Envelope::new(Kind::Start, seams.clock.now_ns())
             },
             None,
@@ -145,6 +165,8 @@ impl Journal {
             start: start.leaf(),
             buffer: vec![start],
             inflight: None,
+            announced: Vec::new(),
+            earlier,
             calls: 0,
             recorded_bytes: 0,
             recorded_mib_max,
@@ -229,6 +251,7 @@ impl Journal {
             rule: Some(call.rule.clone()),
             provider: Some(call.provider.clone()),
             component: call.component,
+            earlier: call.earlier,
             ..Envelope::new(kind, self.seams.clock.now_ns())
         }
     }
@@ -278,8 +301,14 @@ impl Journal {
     /// # Errors
     /// A failing ledger, or the attempt's recording limit.
     pub async fn intent(&self, call: &CallRecord<'_>) -> Result<Digest, Ended> {
-        let body = call_body(Some(call.args), &[]);
-        let leaf = self.push(self.envelope(Kind::Intent, call, self.start()), body, call.parent.is_some())?;
+        let body = call_body(call.key, Some(call.args), &[]);
+        let envelope = self.envelope(Kind::Intent, call, self.start());
+        let leaf = self.push(envelope.clone(), body, call.parent.is_some())?;
+        self.with(|mode| {
+            if let Mode::Live(live) = mode {
+                live.announced.push((leaf, envelope));
+            }
+        });
         self.flush().await?;
         Ok(leaf)
     }
@@ -291,12 +320,13 @@ impl Journal {
     pub fn outcome(&self, call: &CallRecord<'_>, intent: Option<Digest>, end: &CallEnd<'_>) -> Result<(), Ended> {
         let args = intent.is_none().then_some(call.args);
         let (status, body) = match end {
-            CallEnd::Returned(value) => (CallStatus::Returned, call_body(args, &[("outcome", encoded(*value))])),
+            CallEnd::Returned(value) => (CallStatus::Returned, call_body(None, args, &[("outcome", encoded(*value))])),
+            CallEnd::Reused(value) => (CallStatus::Reused, call_body(None, args, &[("outcome", encoded(*value))])),
             CallEnd::Denied(value, message) => {
                 let parts = [("denied", text(message)), ("outcome", encoded(Some(value)))];
-                (CallStatus::Denied, call_body(args, &parts))
+                (CallStatus::Denied, call_body(None, args, &parts))
             }
-            CallEnd::Ended(ended) => (CallStatus::Ended, call_body(args, &[("ended", text(&ended.text()))])),
+            CallEnd::Ended(ended) => (CallStatus::Ended, call_body(None, args, &[("ended", text(&ended.text()))])),
         };
         let denied = matches!(end, CallEnd::Denied(..) | CallEnd::Ended(Ended::Denied(_)));
         let envelope = Envelope {
@@ -308,6 +338,7 @@ impl Journal {
         self.with(|mode| {
             if let Mode::Live(live) = mode {
                 live.calls += 1;
+                live.announced.retain(|(leaf, _)| Some(*leaf) != intent);
             }
         });
         if intent.is_some() {
@@ -356,6 +387,15 @@ impl Journal {
         settle(inflight).await.map_err(|error| Ended::Ledger(error.to_string()))
     }
 
+    /// What an earlier attempt knows of the write with this key.
+    #[must_use]
+    pub fn earlier(&self, key: &Digest) -> Option<Write> {
+        self.with(|mode| match mode {
+            Mode::Live(live) => live.earlier.get(key).cloned(),
+            Mode::Replaying(_) => None,
+        })
+    }
+
     /// Number of calls so far.
     #[must_use]
     pub fn calls(&self) -> u64 {
@@ -365,12 +405,30 @@ impl Journal {
         })
     }
 
+    /// Calls that were cut off in the middle: whether they took place, nobody knows.
+    fn give_up_announced(&self) {
+        let announced = self.with(|mode| match mode {
+            Mode::Live(live) => std::mem::take(&mut live.announced),
+            Mode::Replaying(_) => Vec::new(),
+        });
+        for (leaf, intent) in announced {
+            let record = unknown(&self.seams, leaf, &intent, "the attempt ended before this call returned");
+            self.with(|mode| {
+                if let Mode::Live(live) = mode {
+                    live.buffer.push(record);
+                    live.calls += 1;
+                }
+            });
+        }
+    }
+
     /// The commit point of an attempt: its events and its end in one append, with whatever was not yet appended.
     /// `end` carries status, fuel and counts. Returns when durable.
     ///
     /// # Errors
     /// A failing ledger. Nothing of this append is visible then.
     pub async fn end(&self, events: Vec<Record>, end: Envelope, body: Vec<u8>) -> Result<(), Ended> {
+        self.give_up_announced();
         let start = self.start();
         let subject = &self.subject;
         let envelope = Envelope {
@@ -412,11 +470,30 @@ fn text(text: &str) -> Vec<u8> {
     Item::Text(text.to_owned()).to_bytes()
 }
 
-/// A call's body: a map of `args` and what came of it, whose values are already encoded.
-fn call_body(args: Option<&[u8]>, parts: &[(&str, Vec<u8>)]) -> Vec<u8> {
+/// The outcome of a call whose outcome nobody knows.
+pub(crate) fn unknown(seams: &Seams, leaf: Digest, intent: &Envelope, why: &str) -> Record {
+    let envelope = Envelope {
+        kind: Kind::Outcome.number(),
+        time_ns: seams.clock.now_ns(),
+        cause: Some(leaf),
+        status: Some(CallStatus::Unknown.number()),
+        body: None,
+        earlier: None,
+        ..intent.clone()
+    };
+    let body = call_body(None, None, &[("ended", text(&format!("unknown: {why}")))]);
+    Record::new(envelope, Some((seams.salt(), body)), true)
+}
+
+/// A call's body: a map of its key, its `args` and what came of it, whose values are already encoded.
+fn call_body(key: Option<Digest>, args: Option<&[u8]>, parts: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut w = Writer::new();
-    w.map(usize::from(args.is_some()) + parts.len());
-    // Canonical order is by length first: `args`, then `ended`, `denied`, `outcome`, as the callers give them.
+    w.map(usize::from(key.is_some()) + usize::from(args.is_some()) + parts.len());
+    // Canonical order is by length first: `key`, `args`, then `ended`, `denied`, `outcome`, as the callers give them.
+    if let Some(key) = key {
+        w.text("key");
+        w.bytes(&key.0);
+    }
     if let Some(args) = args {
         w.text("args");
         w.raw(args);

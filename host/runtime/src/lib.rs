@@ -8,6 +8,7 @@ pub mod attempt;
 mod claims;
 pub mod component;
 pub mod deploy;
+pub mod earlier;
 pub mod engine;
 pub mod event;
 pub mod guest;

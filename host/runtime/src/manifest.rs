@@ -3,6 +3,7 @@
 //! Unknown keys are errors, and paths are taken from the manifest's own folder, so that a manifest means the same
 //! wherever it is called from.
 
+use manes_core::fate::ATTEMPTS_RETRY;
 use manes_core::limits::{Limit, Limits};
 use manes_core::policy::{CapabilityGrant, DirectoryGrant, Grants, HttpGrant};
 use manes_core::topic::Pattern;
@@ -85,6 +86,9 @@ pub struct AgentSection {
     /// Attempts at a time.
     #[serde(default = "concurrency_default")]
     pub concurrency: u32,
+    /// Attempts that one event may take, however it fails; some ends allow fewer.
+    #[serde(default = "attempts_default")]
+    pub attempts: u64,
 }
 
 /// `[capability.NAME]`.
@@ -118,6 +122,10 @@ pub struct CapabilitySection {
 
 const fn concurrency_default() -> u32 {
     CONCURRENCY_DEFAULT
+}
+
+const fn attempts_default() -> u64 {
+    ATTEMPTS_RETRY
 }
 
 const fn yes() -> bool {
@@ -173,6 +181,9 @@ impl Manifest {
             }
             if agent.concurrency == 0 || agent.concurrency > CONCURRENCY_MAX {
                 return Err(format!("agent {name}: concurrency is from 1 to {CONCURRENCY_MAX}"));
+            }
+            if agent.attempts == 0 || agent.attempts > ATTEMPTS_RETRY {
+                return Err(format!("agent {name}: attempts is from 1 to {ATTEMPTS_RETRY}"));
             }
         }
         if let Some(name) = manifest.capability.keys().find(|name| manifest.agent.contains_key(*name)) {

@@ -133,6 +133,7 @@ impl Replayer {
             attempt: envelope.attempt.unwrap_or(1),
             cause: envelope.cause.unwrap_or_default(),
             deployment: deployment.leaf,
+            generation: envelope.generation.unwrap_or_default(),
         };
         emitted_kept(recorded)?;
         let cursor = Cursor::new(recorded.recorded_calls()?, strictness);
@@ -189,6 +190,7 @@ fn deployment(body: &DeploymentBody, loaded: Arc<crate::component::Loaded>, leaf
         env: Vec::new(),
         capabilities: Capabilities::new(),
         concurrency: body.concurrency,
+        attempts: body.attempts,
         leaf,
     }
 }

@@ -3,6 +3,7 @@
 //! Each module's header says its goal and method. All of them drive hosts through [`manes_tests::TestHost`] or the
 //! built `manes` binary; components come from `guests/`, which `just test` builds first.
 
+mod attempts;
 mod capabilities;
 mod cli;
 mod csv;

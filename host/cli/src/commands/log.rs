@@ -4,6 +4,7 @@ use crate::args::{Global, LogArgs};
 use crate::exit::{Exit, usage};
 use crate::output::say;
 use crate::{open, render};
+use manes_core::fate::Fate;
 use manes_core::ids::{ActivationId, FlowId};
 use manes_core::item::Item;
 use manes_core::record::{EndStatus, Envelope, Kind};
@@ -119,8 +120,14 @@ fn detail(envelope: &Envelope) -> String {
         }
         Kind::End => {
             let status = envelope.status.and_then(EndStatus::from_number).map_or("unknown", EndStatus::name);
+            let fate = match envelope.fate.and_then(Fate::from_number) {
+                Some(Fate::Again) => "  to be tried again",
+                Some(Fate::Dead) => "  dead letter",
+                Some(Fate::Asks) => "  waits for an answer",
+                Some(Fate::Final) | None => "",
+            };
             format!(
-                "{status}  {}  fuel {}",
+                "{status}  {}  fuel {}{fate}",
                 render::count(envelope.calls.unwrap_or_default(), "call"),
                 envelope.fuel.unwrap_or_default()
             )
@@ -131,6 +138,11 @@ fn detail(envelope: &Envelope) -> String {
             _ => format!("component {}", envelope.component.map(|d| d.short()).unwrap_or_default()),
         },
         Kind::Genesis | Kind::Key => envelope.key.map(|key| format!("key {}", key.short())).unwrap_or_default(),
+        Kind::Resumed => format!("attempt {}", envelope.attempt.unwrap_or_default()),
+        Kind::Requeue => {
+            format!("generation {}  by {}", envelope.generation.unwrap_or_default(), text(&envelope.principal))
+        }
+        Kind::Cancel | Kind::Pause | Kind::Unpause => format!("by {}", text(&envelope.principal)),
         Kind::Unknown(number) => format!("kind {number} of a later version"),
     }
 }

@@ -1,6 +1,7 @@
 //! One file for each command.
 
 pub(crate) mod completion;
+pub(crate) mod dead;
 pub(crate) mod flow;
 pub(crate) mod flows;
 pub(crate) mod load;
@@ -8,5 +9,6 @@ pub(crate) mod log;
 pub(crate) mod receipt;
 pub(crate) mod replay;
 pub(crate) mod run;
+pub(crate) mod steer;
 pub(crate) mod up;
 pub(crate) mod verify;

@@ -1,6 +1,8 @@
 //! A host in this process, for the time of one command.
 
-use super::{LoadReply, LoadRequest, Reply, Request, RunReply, RunRequest, Session};
+use super::{
+    CancelRequest, LoadReply, LoadRequest, PauseRequest, Reply, Request, RequeueRequest, RunReply, RunRequest, Session,
+};
 use crate::args::Global;
 use crate::exit::{Exit, coded, usage};
 use crate::open;
@@ -23,6 +25,11 @@ impl Local {
     pub(super) async fn open(global: &Global) -> anyhow::Result<Self> {
         Ok(Self { host: open::host(global).await? })
     }
+
+    /// Attempts nothing: what is asked is recorded, and the next host does it.
+    pub(super) async fn open_held(global: &Global) -> anyhow::Result<Self> {
+        Ok(Self { host: open::held_host(global).await? })
+    }
 }
 
 impl Session for Local {
@@ -41,6 +48,13 @@ pub(crate) async fn perform(host: &Host, request: Request) -> anyhow::Result<Rep
         Request::Ping => Ok(Reply::Pong),
         Request::Run(request) => run(host, request).await.map(Reply::Run),
         Request::Load(request) => load(host, request).await.map(Reply::Load),
+        Request::Requeue(request) => requeue(host, request).await.map(Reply::Run),
+        Request::Cancel(CancelRequest { flow }) => {
+            host.cancel(flow, SUBMITTER).await.map(|()| Reply::Done).map_err(refused)
+        }
+        Request::Pause(PauseRequest { agent, pause }) => {
+            host.pause(&agent, pause, SUBMITTER).await.map(|()| Reply::Done).map_err(refused)
+        }
     }
 }
 
@@ -91,11 +105,27 @@ async fn load(host: &Host, request: LoadRequest) -> anyhow::Result<LoadReply> {
     Ok(LoadReply { started: brought.started, waits_for: brought.waits_for })
 }
 
+async fn requeue(host: &Host, request: RequeueRequest) -> anyhow::Result<RunReply> {
+    let submitted = host.requeue(request.activation, SUBMITTER).await.map_err(refused)?;
+    let wait = Duration::from_millis(request.timeout_ms);
+    let ended = match tokio::time::timeout(wait, host.flow_ended(&submitted)).await {
+        Ok(ended) => ended.map(|()| true)?,
+        Err(_) => false,
+    };
+    let mut record = query::gather(host.ledger(), submitted.flow)?;
+    record.attempts.iter_mut().for_each(|attempt| attempt.calls.clear());
+    Ok(RunReply { new: true, ended, flow: query::view(submitted.flow, &record) })
+}
+
 fn refused(error: HostError) -> anyhow::Error {
     match error {
         HostError::Conflict { .. } => coded(Exit::Rejected, error.to_string()),
         HostError::Unknown { .. }
         | HostError::IsAgent { .. }
+        | HostError::Ended { .. }
+        | HostError::NoAgent { .. }
+        | HostError::AlreadySo { .. }
+        | HostError::NotDead { .. }
         | HostError::Topic { .. }
         | HostError::EventSize { .. }
         | HostError::Read { .. } => usage(error.to_string()),

@@ -8,6 +8,7 @@ mod remote;
 use crate::args::Global;
 use crate::control;
 use crate::paths;
+use manes_core::ids::{ActivationId, FlowId};
 use manes_runtime::query::FlowView;
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +51,34 @@ pub(crate) struct LoadRequest {
     pub(crate) path: Option<std::path::PathBuf>,
 }
 
+/// A dead letter to requeue.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RequeueRequest {
+    /// Its activation.
+    pub(crate) activation: ActivationId,
+    /// How long to wait for the flow's end.
+    pub(crate) timeout_ms: u64,
+}
+
+/// A flow to cancel.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CancelRequest {
+    /// It.
+    pub(crate) flow: FlowId,
+}
+
+/// An agent to pause or to let go on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PauseRequest {
+    /// Its name.
+    pub(crate) agent: String,
+    /// False to let it go on.
+    pub(crate) pause: bool,
+}
+
 /// What a load changed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct LoadReply {
@@ -69,6 +98,12 @@ pub(crate) enum Request {
     Run(RunRequest),
     /// Load a capability.
     Load(LoadRequest),
+    /// Requeue a dead letter and wait.
+    Requeue(RequeueRequest),
+    /// Cancel a flow.
+    Cancel(CancelRequest),
+    /// Pause an agent, or let it go on.
+    Pause(PauseRequest),
 }
 
 /// What it answers.
@@ -81,6 +116,8 @@ pub(crate) enum Reply {
     Run(RunReply),
     /// What started.
     Load(LoadReply),
+    /// It is so.
+    Done,
     /// Why not, with an exit code.
     Refused {
         /// The code.
@@ -112,6 +149,14 @@ impl Either {
         match Self::running(global).await? {
             Some(remote) => Ok(remote),
             None => Ok(Self::Local(Box::new(local::Local::open(global).await?))),
+        }
+    }
+
+    /// The running host that holds the ledger, else one in this process that attempts nothing.
+    pub(crate) async fn open_held(global: &Global) -> anyhow::Result<Self> {
+        match Self::running(global).await? {
+            Some(remote) => Ok(remote),
+            None => Ok(Self::Local(Box::new(local::Local::open_held(global).await?))),
         }
     }
 

@@ -28,6 +28,17 @@ pub enum OnUnknown {
     Ask,
 }
 
+impl OnUnknown {
+    /// Of two choices the one with more caution counts.
+    pub(super) const fn caution(self) -> u8 {
+        match self {
+            Self::Repeat => 0,
+            Self::Ask => 1,
+            Self::Fail => 2,
+        }
+    }
+}
+
 /// The right to call one interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CapabilityGrant {

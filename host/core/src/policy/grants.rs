@@ -80,11 +80,26 @@ impl Grants {
         }
     }
 
-    /// What to do about a write on `interface` whose outcome is unknown, by the first grant that covers it.
+    /// What to do about a write whose outcome is unknown: for a capability what the first grant that covers it says,
+    /// for a request what its method promises (RFC 9110, section 9.2.2), for a file that it is written again.
     #[must_use]
-    pub fn on_unknown(&self, interface: &str) -> OnUnknown {
-        let grant = self.capabilities.iter().find(|grant| grant.matches(interface));
-        grant.map_or_else(OnUnknown::default, CapabilityGrant::on_unknown)
+    pub fn on_unknown(&self, facts: &Facts) -> OnUnknown {
+        match facts {
+            Facts::Capability { interface } => {
+                let grant = self.capabilities.iter().find(|grant| grant.matches(interface));
+                grant.map_or_else(OnUnknown::default, CapabilityGrant::on_unknown)
+            }
+            Facts::Http { method, .. } => match method.as_str() {
+                "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE" => OnUnknown::Repeat,
+                _ => OnUnknown::Fail,
+            },
+            Facts::File { .. } | Facts::Base | Facts::Preopens | Facts::Timer => OnUnknown::Repeat,
+            Facts::Many(all) => {
+                let choices = all.iter().map(|facts| self.on_unknown(facts));
+                choices.max_by_key(|choice| choice.caution()).unwrap_or_default()
+            }
+            Facts::Socket { .. } | Facts::Refused { .. } => OnUnknown::Fail,
+        }
     }
 
     fn decide_facts(&self, facts: &Facts) -> Decision {
@@ -274,8 +289,21 @@ mod tests {
         let lower = grants(r#"{"capabilities":[{"interface":"manes:table/table","effects":{"query":"local"}}]}"#);
         assert_eq!(effect(&lower, "query", Effect::Write), Effect::Write);
         assert_eq!(effect(&Grants::default(), "[resource-drop]rows", Effect::Write), Effect::Local);
-        assert_eq!(full().on_unknown("manes:table/table@0.1"), OnUnknown::Ask);
-        assert_eq!(full().on_unknown("x:y/z"), OnUnknown::Fail);
+        let capability = |interface: &str| Facts::Capability { interface: interface.into() };
+        assert_eq!(full().on_unknown(&capability("manes:table/table@0.1")), OnUnknown::Ask);
+        assert_eq!(full().on_unknown(&capability("x:y/z")), OnUnknown::Fail);
+        let request = |method: &str| {
+            let (scheme, host, path) = ("https".into(), "example.com".into(), "/".into());
+            Facts::Http { method: method.into(), scheme, host, port: 443, path }
+        };
+        for method in ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"] {
+            assert_eq!(full().on_unknown(&request(method)), OnUnknown::Repeat, "{method}");
+        }
+        for method in ["POST", "PATCH", "CONNECT", "get", "BREW"] {
+            assert_eq!(full().on_unknown(&request(method)), OnUnknown::Fail, "{method}");
+        }
+        let both = Facts::Many(vec![request("GET"), capability("x:y/z")]);
+        assert_eq!(full().on_unknown(&both), OnUnknown::Fail, "the greater caution counts");
     }
 
     #[test]

@@ -212,10 +212,10 @@ prop_compose! {
     fn envelope()(
         (kind, time_ns) in any::<(u64, u64)>(),
         (critical, body, length) in (option::of(any::<bool>()), option::of(any::<[u8; 32]>()), any::<u64>()),
-        digests in vec(option::of(any::<[u8; 32]>()), 6),
+        digests in vec(option::of(any::<[u8; 32]>()), 7),
         (flow, nonce) in option::of(any::<([u8; 16], [u8; 16])>()).prop_map(Option::unzip),
         texts in vec(option::of(any::<String>()), 6),
-        numbers in vec(option::of(any::<u64>()), 14),
+        numbers in vec(option::of(any::<u64>()), 15),
     ) -> Envelope {
         let (text, number) = (|n: usize| texts[n].clone(), |n: usize| numbers[n]);
         Envelope {
@@ -240,7 +240,8 @@ prop_compose! {
             provider: text(5),
             not_before_ns: number(11), generation: number(12),
             component: digests[5].map(Digest),
-            elapsed_ns: number(13),
+            elapsed_ns: number(13), fate: number(14),
+            earlier: digests[6].map(Digest),
         }
     }
 }

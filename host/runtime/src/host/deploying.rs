@@ -236,6 +236,7 @@ impl Host {
             config: section.config.clone(),
             capabilities,
             concurrency: section.concurrency,
+            attempts: section.attempts,
             leaf,
         });
     }

@@ -5,6 +5,7 @@ mod deploying;
 mod prepared;
 mod registry;
 mod run;
+mod steering;
 mod submissions;
 mod wiring;
 

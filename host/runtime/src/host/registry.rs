@@ -63,6 +63,7 @@ pub(super) struct Section {
     limits: manes_core::limits::Limits,
     config: BTreeMap<String, String>,
     concurrency: u32,
+    attempts: u64,
     results: Vec<Pattern>,
 }
 
@@ -73,13 +74,14 @@ impl Section {
             limits: section.limits.clone(),
             config: section.config.clone(),
             concurrency: section.concurrency,
+            attempts: section.attempts,
             results: results.to_vec(),
         }
     }
 
     pub(super) fn of_capability(section: &CapabilitySection, results: &[Pattern]) -> Self {
         let (limits, config) = (section.limits.clone(), section.config.clone());
-        Self { subscribe: Vec::new(), limits, config, concurrency: 1, results: results.to_vec() }
+        Self { subscribe: Vec::new(), limits, config, concurrency: 1, attempts: 1, results: results.to_vec() }
     }
 }
 
@@ -104,6 +106,7 @@ pub(super) fn body(
         limits: section.limits,
         config: section.config,
         concurrency: section.concurrency,
+        attempts: section.attempts,
         results: section.results,
         providers: contracts.providers,
         provider_components: contracts.provider_components,

@@ -13,7 +13,7 @@ use crate::manifest::Manifest;
 use crate::provider::Mirror;
 use crate::router::{self, AgentView, Command, RouterError};
 use crate::seams::Seams;
-use manes_core::ids::{EventKey, FlowId};
+use manes_core::ids::{ActivationId, EventKey, FlowId};
 use manes_core::limits::EVENT_BYTES_MAX;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -84,6 +84,14 @@ pub enum HostError {
     Conflict { id: String },
     #[error("{queued} events are queued; try again when fewer are")]
     Busy { queued: u64 },
+    #[error("flow {flow} has ended, or never was: there is nothing to cancel")]
+    Ended { flow: FlowId },
+    #[error("there is no agent {name}; there are: {known}")]
+    NoAgent { name: String, known: String },
+    #[error("agent {name} is {state}")]
+    AlreadySo { name: String, state: &'static str },
+    #[error("activation {activation} is no dead letter; `manes dead` lists them")]
+    NotDead { activation: ActivationId },
     #[error("the host has stopped")]
     Stopped,
 }
@@ -141,10 +149,21 @@ impl Host {
         seams: Seams,
         manifest: Manifest,
     ) -> Result<Self, HostError> {
-        Self::start_prepared(ledger, wasm, seams, manifest, Prepared::default()).await
+        let host = Self::start_prepared(ledger, wasm, seams, manifest, Prepared::default()).await?;
+        host.begin().await?;
+        Ok(host)
     }
 
-    /// As [`Host::start`], with components that were compiled by this `wasm` before there was a ledger.
+    /// From here on attempts are made.
+    ///
+    /// # Errors
+    /// [`HostError::Stopped`].
+    pub async fn begin(&self) -> Result<(), HostError> {
+        self.send(Command::Begin).await
+    }
+
+    /// As [`Host::start`], with components that were compiled by this `wasm` before there was a ledger. Nothing is
+    /// attempted before [`Host::begin`].
     ///
     /// # Errors
     /// Whatever keeps it from starting; nothing is left running.
@@ -177,7 +196,7 @@ impl Host {
             tokio::task::spawn_blocking(move || mirror.warm());
         }
         match host.deploy_all().await {
-            Ok(()) => host.send(Command::Begin).await.map(|()| host),
+            Ok(()) => Ok(host),
             Err(error) => {
                 // Nothing was dispatched yet; what closing says is not why it failed.
                 let _ = host.stop().await;

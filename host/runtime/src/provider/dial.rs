@@ -6,6 +6,7 @@
 
 use http_body_util::BodyExt as _;
 use hyper_util::rt::TokioIo;
+use manes_core::ids::Digest;
 use manes_core::policy::vet_addresses;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -23,17 +24,29 @@ const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The hooks of wasi:http.
 #[derive(Debug)]
-pub(super) struct Dialler;
+pub(super) struct Dialler {
+    /// Key of the call that sends the next request.
+    pub(super) key: Option<Digest>,
+}
+
+/// By which a server knows a request that it has answered before.
+const IDEMPOTENCY_KEY: http::HeaderName = http::HeaderName::from_static("idempotency-key");
 
 type Connection = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
 impl WasiHttpHooks for Dialler {
     fn send_request(
         &mut self,
-        request: http::Request<WasiBody>,
+        mut request: http::Request<WasiBody>,
         options: Option<RequestOptions>,
         _sent: Connection,
     ) -> Box<dyn Future<Output = Result<(http::Response<WasiBody>, Connection), Error>> + Send> {
+        // The same in every attempt. What a guest says itself stands; what only reads needs none.
+        if let Some(key) = self.key.filter(|_| !request.method().is_safe())
+            && let Ok(value) = http::HeaderValue::from_str(&key.to_string())
+        {
+            request.headers_mut().entry(IDEMPOTENCY_KEY).or_insert(value);
+        }
         Box::new(send(request, options.unwrap_or_default()))
     }
 }

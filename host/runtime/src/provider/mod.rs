@@ -141,6 +141,7 @@ impl Providers {
         provider: &str,
         function: &FunctionId,
         at: At,
+        key: Option<Digest>,
         args: Vec<Value>,
     ) -> Result<Option<Value>, Failure> {
         let call = at.call;
@@ -155,6 +156,7 @@ impl Providers {
                     self.wasi = Some(self.mirror.instantiate(&self.grants, self.journal.seams()).await?);
                 }
                 let wasi = self.wasi.as_mut().ok_or_else(|| Failure::Trap("no WASI instance".into()))?;
+                wasi.data_mut().identify(key);
                 wasi.call(function, call, args).await
             }
             name => self.call_capability(name, function, at, args).await,

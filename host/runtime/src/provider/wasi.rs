@@ -10,6 +10,7 @@ use crate::component::Interface;
 use crate::engine::Wasm;
 use crate::seams::{Clock, Seams};
 use crate::waist::Ended;
+use manes_core::ids::Digest;
 use manes_core::limits::{HOSTCALL_FUEL, HTTP_FIELDS_BYTES_MAX, RANDOM_BYTES_MAX};
 use manes_core::policy::{DirectoryAccess, Grants};
 use std::collections::BTreeMap;
@@ -133,6 +134,11 @@ fn fault(message: String) -> Failure {
 }
 
 impl Wasi {
+    /// The idempotency key of the call that comes next.
+    pub(super) const fn identify(&mut self, key: Option<Digest>) {
+        self.dialler.key = key;
+    }
+
     fn new(grants: &Arc<Grants>, seams: &Seams) -> Result<Self, Failure> {
         let mut builder = WasiCtxBuilder::new();
         builder.monotonic_clock(Clocks(seams.clock.clone())).wall_clock(Clocks(seams.clock.clone()));
@@ -149,6 +155,6 @@ impl Wasi {
         }
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(HTTP_FIELDS_BYTES_MAX);
-        Ok(Self { ctx: builder.build(), http, table: ResourceTable::new(), dialler: Dialler })
+        Ok(Self { ctx: builder.build(), http, table: ResourceTable::new(), dialler: Dialler { key: None } })
     }
 }

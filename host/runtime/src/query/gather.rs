@@ -8,6 +8,7 @@ use manes_core::cbor::{CborError, Reader};
 use manes_core::cursor::{Recorded, RecordedCall};
 use manes_core::function::FunctionId;
 use manes_core::ids::{ActivationId, Digest, FlowId};
+use manes_core::item::Item;
 use manes_core::lens::Effect;
 use manes_core::record::{CallStatus, EndStatus, Kind};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -43,6 +44,8 @@ pub struct FlowRecord {
     pub answers: HashSet<Digest>,
     /// True if somebody has yet to handle one of the events, or an attempt has not ended.
     pub open: bool,
+    /// True if some agent's last attempt at one of its events failed.
+    pub failed: bool,
 }
 
 /// Why an attempt cannot be replayed from what is here.
@@ -221,6 +224,7 @@ impl Gathered {
         let is_answer = |event: &&Entry| untaken.contains(&event.leaf) && left.known.is_result(&event.envelope);
         record.answers = record.events.iter().filter(is_answer).map(|event| event.leaf).collect();
         record.open = !left.flows().is_empty();
+        record.failed = !left.failed().is_empty();
         record
     }
 }
@@ -289,23 +293,33 @@ impl AttemptRecord {
 
 fn outcome(entry: &Entry, outcome: Option<Vec<u8>>, ended: Option<String>) -> Option<Recorded> {
     match CallStatus::from_number(entry.envelope.status?)? {
-        CallStatus::Returned => outcome.map(Recorded::Returned),
+        CallStatus::Returned | CallStatus::Reused => outcome.map(Recorded::Returned),
         CallStatus::Denied => outcome.map(Recorded::Denied),
         CallStatus::Ended => ended.map(Recorded::Ended),
+        CallStatus::Unknown => Some(Recorded::Unknown),
+    }
+}
+
+fn key_of(item: &Item) -> Option<Digest> {
+    match item {
+        Item::Bytes(bytes) => bytes.as_slice().try_into().ok().map(Digest),
+        _ => None,
     }
 }
 
 /// The parts of a call's body, values still encoded.
 #[derive(Debug, Default)]
-pub(super) struct Body {
-    pub(super) args: Option<Vec<u8>>,
-    pub(super) outcome: Option<Vec<u8>>,
-    pub(super) ended: Option<String>,
-    pub(super) denied: Option<String>,
+pub(crate) struct Body {
+    pub(crate) args: Option<Vec<u8>>,
+    pub(crate) outcome: Option<Vec<u8>>,
+    pub(crate) ended: Option<String>,
+    pub(crate) denied: Option<String>,
+    /// A write's idempotency key.
+    pub(crate) key: Option<Digest>,
 }
 
 impl Body {
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, CborError> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, CborError> {
         let mut r = Reader::new(bytes);
         let mut body = Self::default();
         for _ in 0..r.map()? {
@@ -315,6 +329,7 @@ impl Body {
             let encoded = r.since(start).to_vec();
             match key {
                 "args" => body.args = Some(encoded),
+                "key" => body.key = key_of(&item),
                 "outcome" => body.outcome = Some(encoded),
                 "denied" => body.denied = item.as_text().map(str::to_owned),
                 "ended" => body.ended = item.as_text().map(str::to_owned),

@@ -2,8 +2,9 @@
 
 use super::known::Known;
 use crate::ledger::Entry;
+use manes_core::fate::Fate;
 use manes_core::ids::{Digest, FlowId};
-use manes_core::record::Kind;
+use manes_core::record::{EndStatus, Kind};
 use std::collections::{HashMap, HashSet};
 
 /// Events that somebody has yet to handle, and attempts under way. It knows who takes an event as the router does: from
@@ -17,6 +18,8 @@ pub(super) struct Left {
     events: HashMap<Digest, (FlowId, Vec<String>)>,
     /// Attempts without an end, by leaf hash of their start.
     attempts: HashMap<Digest, Attempt>,
+    /// Events that an agent last failed to handle, with their flows.
+    failed: HashMap<(Digest, String), FlowId>,
 }
 
 #[derive(Debug)]
@@ -41,7 +44,9 @@ impl Left {
             Kind::End => self.ended(entry),
             // What the router said stands.
             Kind::Unrouted => drop(envelope.cause.map(|event| self.events.remove(&event))),
-            Kind::Genesis | Kind::Key | Kind::Intent | Kind::Outcome | Kind::Conflict | Kind::Unknown(_) => {}
+            Kind::Requeue => self.requeued(entry),
+            Kind::Genesis | Kind::Key | Kind::Intent | Kind::Outcome | Kind::Conflict => {}
+            Kind::Resumed | Kind::Cancel | Kind::Pause | Kind::Unpause | Kind::Unknown(_) => {}
         }
     }
 
@@ -61,11 +66,32 @@ impl Left {
 
     fn ended(&mut self, end: &Entry) {
         let Some(attempt) = end.envelope.cause.and_then(|start| self.attempts.remove(&start)) else { return };
+        let key = (attempt.event, attempt.agent.clone());
+        match end.envelope.status == Some(EndStatus::Done.number()) {
+            true => drop(self.failed.remove(&key)),
+            false => drop(self.failed.insert(key, attempt.flow)),
+        }
+        let fate = end.envelope.fate.and_then(Fate::from_number).unwrap_or(Fate::Final);
+        if matches!(fate, Fate::Again | Fate::Asks) {
+            return;
+        }
         let Some((_, takers)) = self.events.get_mut(&attempt.event) else { return };
         takers.retain(|agent| *agent != attempt.agent);
         if takers.is_empty() {
             self.events.remove(&attempt.event);
         }
+    }
+
+    /// Somebody is to handle the event once more.
+    fn requeued(&mut self, requeue: &Entry) {
+        let envelope = &requeue.envelope;
+        let (Some(flow), Some(event), Some(agent)) = (envelope.flow, envelope.cause, &envelope.agent) else { return };
+        self.events.entry(event).or_insert_with(|| (flow, Vec::new())).1.push(agent.clone());
+    }
+
+    /// Flows in which an agent's last attempt at an event failed.
+    pub(super) fn failed(&self) -> HashSet<FlowId> {
+        self.failed.values().copied().collect()
     }
 
     /// True if somebody has yet to handle the event.

@@ -1,5 +1,6 @@
 //! What a ledger says of flows, activations and calls, gathered from one pass over its records.
 
+mod dead;
 mod gather;
 mod known;
 mod left;
@@ -7,6 +8,8 @@ mod left;
 mod tests;
 mod view;
 
+pub use dead::{DeadLetter, dead};
+pub(crate) use gather::Body;
 pub use gather::{AttemptRecord, FlowRecord, Missing, Named, gather, gather_activation, gather_from, resolve};
 pub use known::Known;
 pub use view::{ActivationView, CallView, EventView, FlowSummary, FlowView, flows, view};

@@ -58,6 +58,7 @@ impl Told {
             limits: Limits::default(),
             config: BTreeMap::new(),
             concurrency: 1,
+            attempts: 1,
             results: patterns(results),
             providers: BTreeMap::new(),
             provider_components: BTreeMap::new(),

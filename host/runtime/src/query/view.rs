@@ -5,10 +5,11 @@ use super::left::Left;
 use crate::event::{Data, Event};
 use crate::ledger::{Entry, LedgerError};
 use crate::records::Records;
+use manes_core::fate::Fate;
 use manes_core::ids::{ActivationId, Digest, FlowId};
 use manes_core::item::Item;
 use manes_core::lens::Effect;
-use manes_core::record::{EndStatus, Kind};
+use manes_core::record::{CallStatus, EndStatus, Kind};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 
@@ -21,7 +22,7 @@ pub struct FlowSummary {
     pub topic: String,
     /// When it began, RFC 3339.
     pub time: String,
-    /// `done`, `failed` or `open`.
+    /// `done`, `failed` (some agent's last attempt failed) or `open`.
     pub status: String,
     /// Events.
     pub events: u64,
@@ -69,6 +70,9 @@ pub struct CallView {
     pub rule: String,
     /// True if it was denied.
     pub denied: bool,
+    /// `returned`, `denied`, `ended`, `reused` (an earlier attempt's outcome) or `unknown`.
+    #[serde(default)]
+    pub status: String,
     /// What was not granted, and the manifest line that would allow it.
     pub denial: Option<String>,
     /// Bytes of its body.
@@ -98,6 +102,15 @@ pub struct ActivationView {
     pub status: String,
     /// Why.
     pub message: String,
+    /// What followed: `again`, `dead`, `asks`, or nothing.
+    #[serde(default)]
+    pub fate: String,
+    /// When it is tried again, RFC 3339, if it is.
+    #[serde(default)]
+    pub again_at: Option<String>,
+    /// How often it was requeued before.
+    #[serde(default)]
+    pub generation: u64,
     /// The end of its standard error.
     pub stderr: String,
     /// Bytes of log text over its limit, which the host did not pass on.
@@ -153,15 +166,14 @@ pub fn flows(records: &impl Records) -> Result<Vec<FlowSummary>, LedgerError> {
         let Some(summary) = order.get_mut(place) else { return true };
         match entry.envelope.kind() {
             Kind::Event => summary.events += 1,
-            Kind::Start => summary.activations += 1,
-            Kind::End if entry.envelope.status != Some(EndStatus::Done.number()) => summary.status = "failed".into(),
+            Kind::Start => summary.activations += u64::from(entry.envelope.attempt.unwrap_or(1) <= 1),
             _ => {}
         }
         true
     })?;
-    let open = left.flows();
-    for summary in order.iter_mut().filter(|summary| open.contains(&summary.flow)) {
-        summary.status = "open".into();
+    let (open, failed) = (left.flows(), left.failed());
+    for summary in &mut order {
+        summary.status = status(open.contains(&summary.flow), failed.contains(&summary.flow)).into();
     }
     Ok(order)
 }
@@ -170,17 +182,18 @@ pub fn flows(records: &impl Records) -> Result<Vec<FlowSummary>, LedgerError> {
 #[must_use]
 pub fn view(flow: FlowId, record: &FlowRecord) -> FlowView {
     let activations: Vec<ActivationView> = record.attempts.iter().map(activation).collect();
-    let failed = activations.iter().any(|a| a.status != EndStatus::Done.name());
     let about = About::new(record);
-    let status = if record.open {
-        "open"
-    } else if failed {
-        "failed"
-    } else {
-        "done"
-    };
+    let status = status(record.open, record.failed);
     let events = record.events.iter().map(|entry| event(entry, &about)).collect();
     FlowView { flow, status: status.into(), events, activations }
+}
+
+const fn status(open: bool, failed: bool) -> &'static str {
+    match (open, failed) {
+        (true, _) => "open",
+        (false, true) => "failed",
+        (false, false) => "done",
+    }
 }
 
 /// What the other records of a flow say of its events, so that each event is looked up and not searched for.
@@ -236,6 +249,9 @@ fn activation(attempt: &AttemptRecord) -> ActivationView {
         attempt: attempt.start.envelope.attempt.unwrap_or_default(),
         status: attempt.status().map_or("open", EndStatus::name).to_owned(),
         message: text("message"),
+        fate: end.and_then(|end| end.envelope.fate).and_then(Fate::from_number).map_or("", fate_name).to_owned(),
+        again_at: end.and_then(|end| end.envelope.not_before_ns).map(crate::time::rfc3339),
+        generation: attempt.start.envelope.generation.unwrap_or_default(),
         stderr: text("stderr"),
         log_cut: body.as_ref().and_then(|item| item.get("log-cut")).map_or(0, |cut| match cut {
             Item::Uint(cut) => *cut,
@@ -246,6 +262,15 @@ fn activation(attempt: &AttemptRecord) -> ActivationView {
         emitted: attempt.emitted.iter().filter_map(|event| event.envelope.topic.clone()).collect(),
         calls: outcomes.map(|entry| call(entry, &intents)).collect(),
         record: attempt.start.index,
+    }
+}
+
+const fn fate_name(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Final => "",
+        Fate::Again => "again",
+        Fate::Dead => "dead",
+        Fate::Asks => "asks",
     }
 }
 
@@ -265,6 +290,7 @@ fn call(entry: &Entry, intents: &HashMap<Digest, &Entry>) -> CallView {
         effect: envelope.effect.and_then(Effect::from_u64).map(|e| e.to_string()).unwrap_or_default(),
         rule: envelope.rule.clone().unwrap_or_default(),
         denied: envelope.decision == Some(1),
+        status: envelope.status.and_then(CallStatus::from_number).map_or("", CallStatus::name).to_owned(),
         denial: body.denied,
         bytes: envelope.body.map(|body| body.length).unwrap_or_default(),
         args: json(args),

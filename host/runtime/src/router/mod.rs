@@ -3,11 +3,14 @@
 //! One task owns all of it. It reads the ledger in order and derives everything from what it reads, so that a host
 //! that starts again knows what the last one knew. Its queues hold positions in the ledger, never content.
 
+mod closing;
 mod routes;
 pub mod state;
 mod task;
 mod window;
+mod work;
 
 pub use routes::Routes;
 pub use state::AgentView;
 pub use task::{Command, Handle, RouterError, start};
+pub use work::{Phase, Work};

@@ -1,27 +1,46 @@
 //! What the router knows, derived from the ledger alone: no clock, no task, no I/O.
 
 use super::routes::Routes;
-use super::window::Window;
+use super::window::{Queued, Window};
+use super::work::{Phase, Work};
 use crate::deploy::{DeploymentBody, REMOVED, WAITING};
 use crate::ledger::Entry;
+use manes_core::fate::Fate;
 use manes_core::ids::{ActivationId, Digest, EventKey, FlowId, LedgerId};
 use manes_core::limits::HOPS_MAX;
 use manes_core::record::Kind;
 use manes_core::topic::{Pattern, Topic};
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
 
 /// An agent, as far as routing goes.
 #[derive(Debug, Clone)]
 pub struct Agent {
-    /// Leaf hash of its deployment; `None` while it waits for a capability.
-    pub deployment: Option<Digest>,
+    /// Leaf hash of its deployment.
+    pub deployment: Digest,
+    /// False while it waits for a capability or is not deployed any more.
+    pub in_force: bool,
+    /// True if it begins nothing new.
+    pub paused: bool,
     /// Attempts at a time.
     pub concurrency: u32,
-    /// Events that it has yet to handle.
+    /// Attempts that one event may take.
+    pub attempts: u64,
+    /// Events that it has yet to handle, never begun.
     pub queue: Window,
+    /// Activations whose time has come: delayed events, and those that are tried again.
+    ready: VecDeque<ActivationId>,
     /// Attempts under way.
     pub running: u32,
+}
+
+impl Agent {
+    /// Activations queued.
+    #[must_use]
+    pub fn queued(&self) -> u64 {
+        self.queue.len() + self.ready.len() as u64
+    }
 }
 
 /// An agent as a command shows it.
@@ -29,7 +48,7 @@ pub struct Agent {
 pub struct AgentView {
     /// Its name.
     pub name: String,
-    /// `ready` or `waiting`.
+    /// `ready`, `waiting` or `paused`.
     pub state: &'static str,
     /// Topics that it takes.
     pub subscribe: Vec<String>,
@@ -37,6 +56,8 @@ pub struct AgentView {
     pub queued: u64,
     /// Attempts under way.
     pub running: u32,
+    /// Activations that wait for their time, or for an answer.
+    pub parked: u64,
 }
 
 /// What the router has to do about an entry.
@@ -49,15 +70,17 @@ pub enum Action {
         /// Why.
         rule: String,
     },
-    /// Not before its time.
-    Delay {
-        /// The agent that takes it.
-        agent: String,
-        /// Position of the event.
-        index: u64,
-        /// The time, nanoseconds since 1970.
-        until_ns: u64,
-    },
+    /// End these activations as cancelled, under way or not.
+    Cancel(Vec<ActivationId>),
+}
+
+/// What an agent does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// An event that nobody began.
+    First(Queued),
+    /// An activation that is known.
+    Known(ActivationId),
 }
 
 /// What an unrouted record says of its event.
@@ -81,42 +104,48 @@ pub struct State {
     routes: Routes,
     /// Agents by name.
     pub agents: BTreeMap<String, Agent>,
-    /// Work left in each flow that has any: activations queued or running, events delayed or about to be unrouted.
+    /// Activations that were begun or wait for their time.
+    pub works: HashMap<ActivationId, Work>,
+    /// Activations by the time for which they wait.
+    due: BinaryHeap<Reverse<(u64, u64, ActivationId)>>,
+    /// Dead letters.
+    dead: HashMap<ActivationId, Work>,
+    /// Work left in each flow that has any: activations queued, parked or running, events about to be unrouted.
     flows: HashMap<FlowId, u64>,
     /// Flows in which nothing was left at some moment, since somebody last asked.
     emptied: Vec<FlowId>,
+    /// Flows that were cancelled and have not ended yet.
+    cancelled: BTreeSet<FlowId>,
     /// Position of the next entry.
     pub next: u64,
     /// Events that nobody took and whose record has not come back from the ledger yet.
     unrouted: HashSet<EventKey>,
-    /// While the past is read: activations not yet ended, with the event's position and whether they began.
-    past: Option<HashMap<ActivationId, Past>>,
-}
-
-/// An activation met while reading the past.
-#[derive(Debug, Clone)]
-pub struct Past {
-    /// Its agent.
-    pub agent: String,
-    /// Its event.
-    pub index: u64,
-    /// The event's time, if it is delayed.
-    pub not_before_ns: Option<u64>,
-    /// Leaf hash of its start, and its calls so far, if it began.
-    pub start: Option<Digest>,
-    /// Envelope fields for its end.
-    pub envelope: Option<Box<manes_core::record::Envelope>>,
-    /// Calls recorded.
-    pub calls: u64,
+    /// True while what a host before this one wrote is read.
+    past: bool,
+    /// An agent whose begun event was not found in its queue: the records are not what a router wrote.
+    lost: Option<String>,
 }
 
 impl State {
     /// A state that has read nothing.
     #[must_use]
     pub fn new(ledger: LedgerId, results: Vec<Pattern>) -> Self {
-        let (routes, agents) = (Routes::default(), BTreeMap::new());
-        let (flows, emptied, unrouted) = (HashMap::new(), Vec::new(), HashSet::new());
-        Self { ledger, results, routes, agents, flows, emptied, next: 0, unrouted, past: Some(HashMap::new()) }
+        Self {
+            ledger,
+            results,
+            routes: Routes::default(),
+            agents: BTreeMap::new(),
+            works: HashMap::new(),
+            due: BinaryHeap::new(),
+            dead: HashMap::new(),
+            flows: HashMap::new(),
+            emptied: Vec::new(),
+            cancelled: BTreeSet::new(),
+            next: 0,
+            unrouted: HashSet::new(),
+            past: true,
+            lost: None,
+        }
     }
 
     /// Takes the next entry.
@@ -126,7 +155,7 @@ impl State {
             Kind::Deployment => self.deployment(entry),
             Kind::Event => return self.event(entry),
             Kind::Start => self.started(entry),
-            Kind::Outcome => self.outcome(entry),
+            Kind::Intent | Kind::Outcome => self.called(entry),
             Kind::End => self.ended(entry),
             Kind::Unrouted => {
                 // What was unrouted before this start was never counted.
@@ -134,7 +163,15 @@ impl State {
                     self.settle(entry.envelope.flow);
                 }
             }
-            Kind::Genesis | Kind::Key | Kind::Intent | Kind::Conflict | Kind::Unknown(_) => {}
+            Kind::Requeue => self.requeued(entry),
+            Kind::Cancel => return self.cancelled(entry),
+            Kind::Pause | Kind::Unpause => {
+                let agent = entry.envelope.agent.as_deref().and_then(|name| self.agents.get_mut(name));
+                if let Some(agent) = agent {
+                    agent.paused = entry.envelope.kind() == Kind::Pause;
+                }
+            }
+            Kind::Genesis | Kind::Key | Kind::Conflict | Kind::Resumed | Kind::Unknown(_) => {}
         }
         Vec::new()
     }
@@ -142,32 +179,34 @@ impl State {
     fn deployment(&mut self, entry: &Entry) {
         let Some(body) = DeploymentBody::of(entry) else { return };
         let Some(name) = self.routes.learn(&entry.envelope, &body) else { return };
-        if entry.envelope.status == Some(REMOVED) {
-            // What it had queued stays with its name, for whoever takes the name next.
-            if let Some(agent) = self.agents.get_mut(name) {
-                agent.deployment = None;
-                agent.queue.takes(entry.index, &[]);
-            }
-            return;
-        }
+        let status = entry.envelope.status;
         let agent = self.agents.entry(name.to_owned()).or_insert_with(|| Agent {
-            deployment: None,
+            deployment: entry.leaf,
+            in_force: false,
+            paused: false,
             concurrency: 1,
+            attempts: 1,
             queue: Window::default(),
+            ready: VecDeque::new(),
             running: 0,
         });
-        agent.concurrency = body.concurrency;
-        agent.queue.takes(entry.index, &body.subscribe);
-        agent.deployment = (entry.envelope.status != Some(WAITING)).then_some(entry.leaf);
+        agent.in_force = status != Some(WAITING) && status != Some(REMOVED);
+        agent.queue.takes(entry.index, self.routes.of(name));
+        // What an agent had queued when it was removed stays with its name, for whoever takes the name next.
+        if status != Some(REMOVED) {
+            agent.deployment = entry.leaf;
+            agent.concurrency = body.concurrency;
+            agent.attempts = body.attempts;
+        }
     }
 
     fn event(&mut self, entry: &Entry) -> Vec<Action> {
         let envelope = &entry.envelope;
         let (Some(flow), Some(key)) = (envelope.flow, envelope.event) else { return Vec::new() };
         let topic = envelope.topic.clone().unwrap_or_default();
-        let event = Unrouted { leaf: entry.leaf, flow: Some(flow), event: Some(key), topic: topic.clone() };
         let takers = self.routes.takers(envelope);
         if takers.is_empty() {
+            let event = Unrouted { leaf: entry.leaf, flow: Some(flow), event: Some(key), topic: topic.clone() };
             if envelope.hops.unwrap_or_default() > HOPS_MAX {
                 return self.nobody(flow, key, event, format!("more than {HOPS_MAX} hops"));
             }
@@ -182,32 +221,26 @@ impl State {
             return self.nobody(flow, key, event, "no agent subscribes to it".into());
         }
         *self.flows.entry(flow).or_default() += takers.len() as u64;
-        if let Some(past) = &mut self.past {
-            for name in takers {
-                let id = ActivationId::new(&self.ledger, &name, &key, 0);
-                let not_before_ns = envelope.not_before_ns;
-                let work =
-                    Past { agent: name, index: entry.index, not_before_ns, start: None, envelope: None, calls: 0 };
-                past.insert(id, work);
-            }
-            return Vec::new();
-        }
-        match envelope.not_before_ns {
-            Some(until_ns) => {
-                let delay = |agent| Action::Delay { agent, index: entry.index, until_ns };
-                takers.into_iter().map(delay).collect()
-            }
-            None => {
-                self.enqueue(entry.index, &takers);
-                Vec::new()
+        for name in takers {
+            match envelope.not_before_ns {
+                Some(until_ns) => {
+                    let id = ActivationId::new(&self.ledger, &name, &key, 0);
+                    self.park(Work::new(id, name, entry.index, key, flow), until_ns);
+                }
+                None => {
+                    if let Some(agent) = self.agents.get_mut(&name) {
+                        agent.queue.push(Queued { index: entry.index, event: key });
+                    }
+                }
             }
         }
+        Vec::new()
     }
 
     /// The event counts as work of its flow until its record is in the ledger.
     fn nobody(&mut self, flow: FlowId, key: EventKey, event: Unrouted, rule: String) -> Vec<Action> {
         // Whether an event of an earlier start was an answer, only the manifest of that start knew: it is left alone.
-        if self.past.is_some() {
+        if self.past {
             return Vec::new();
         }
         *self.flows.entry(flow).or_default() += 1;
@@ -215,42 +248,138 @@ impl State {
         vec![Action::Unrouted { event: Box::new(event), rule }]
     }
 
-    /// Queues the event at `index` for `names`.
-    fn enqueue(&mut self, index: u64, names: &[String]) {
-        for name in names {
-            if let Some(agent) = self.agents.get_mut(name) {
-                agent.queue.push(index);
+    fn park(&mut self, mut work: Work, until_ns: u64) {
+        work.phase = Phase::Waiting { until_ns };
+        self.due.push(Reverse((until_ns, work.index, work.id)));
+        self.works.insert(work.id, work);
+    }
+
+    /// Moves activations whose time has come to their agents.
+    pub fn wake(&mut self, now_ns: u64) {
+        while self.next_due().is_some_and(|until| until <= now_ns) {
+            let Some(Reverse((until_ns, _, id))) = self.due.pop() else { return };
+            let Some(work) = self.works.get_mut(&id) else { continue };
+            if work.phase != (Phase::Waiting { until_ns }) {
+                continue;
+            }
+            work.phase = Phase::Ready;
+            if let Some(agent) = self.agents.get_mut(&work.agent) {
+                agent.ready.push_back(id);
             }
         }
     }
 
-    /// Queues a delayed event whose time has come.
-    pub fn due(&mut self, index: u64, name: &str) {
-        if let Some(agent) = self.agents.get_mut(name) {
-            agent.queue.push_due(index);
+    /// The earliest time for which something waits.
+    #[must_use]
+    pub fn next_due(&self) -> Option<u64> {
+        self.due.peek().map(|Reverse((until, ..))| *until)
+    }
+
+    /// What an agent does next: first what has waited already.
+    pub fn pop(&mut self, name: &str) -> Option<Next> {
+        let agent = self.agents.get_mut(name)?;
+        while let Some(id) = agent.ready.pop_front() {
+            // Cancelled meanwhile, it is somebody else's business.
+            if self.works.get(&id).is_some_and(|work| work.phase == Phase::Ready) {
+                return Some(Next::Known(id));
+            }
         }
+        agent.queue.pop().map(Next::First)
+    }
+
+    /// An event of an agent's queue is about to be begun.
+    pub fn begin_first(&mut self, name: &str, queued: Queued, flow: FlowId) -> ActivationId {
+        let id = ActivationId::new(&self.ledger, name, &queued.event, 0);
+        let mut work = Work::new(id, name.to_owned(), queued.index, queued.event, flow);
+        work.phase = Phase::Running;
+        self.works.insert(id, work);
+        id
     }
 
     fn started(&mut self, entry: &Entry) {
-        let work = entry.envelope.activation.and_then(|id| self.past.as_mut()?.get_mut(&id));
-        if let Some(work) = work {
-            work.start = Some(entry.leaf);
-            work.envelope = Some(Box::new(entry.envelope.clone()));
+        let envelope = &entry.envelope;
+        let (Some(id), Some(event), Some(flow), Some(name)) =
+            (envelope.activation, envelope.event, envelope.flow, &envelope.agent)
+        else {
+            return;
+        };
+        if !self.works.contains_key(&id) {
+            // A host before this one took it from its queue.
+            let index = self.agents.get_mut(name).and_then(|agent| agent.queue.take(&event));
+            let Some(index) = index else {
+                self.lost.get_or_insert_with(|| name.clone());
+                return;
+            };
+            self.begin_first(name, Queued { index, event }, flow);
+        }
+        if let Some(work) = self.works.get_mut(&id) {
+            work.phase = Phase::Running;
+            work.attempt = envelope.attempt.unwrap_or(1);
+            work.start = Some(entry.index);
         }
     }
 
-    fn outcome(&mut self, entry: &Entry) {
-        let work = entry.envelope.activation.and_then(|id| self.past.as_mut()?.get_mut(&id));
+    fn called(&mut self, entry: &Entry) {
+        let work = entry.envelope.activation.and_then(|id| self.works.get_mut(&id));
         if let Some(work) = work {
-            work.calls += 1;
+            work.calls.push(entry.index);
         }
     }
 
     fn ended(&mut self, entry: &Entry) {
-        if let (Some(past), Some(id)) = (&mut self.past, entry.envelope.activation) {
-            past.remove(&id);
+        let envelope = &entry.envelope;
+        let work = envelope.activation.and_then(|id| self.works.remove(&id));
+        let fate = envelope.fate.and_then(Fate::from_number).unwrap_or(Fate::Final);
+        match (work, fate) {
+            (Some(mut work), Fate::Again) => {
+                work.next_attempt();
+                self.park(work, envelope.not_before_ns.unwrap_or_default());
+            }
+            (Some(mut work), Fate::Asks) => {
+                work.phase = Phase::Asking;
+                self.works.insert(work.id, work);
+            }
+            (Some(work), Fate::Dead) => {
+                self.dead.insert(work.id, work);
+                self.settle(envelope.flow);
+            }
+            (_, _) => self.settle(envelope.flow),
         }
-        self.settle(entry.envelope.flow);
+    }
+
+    fn requeued(&mut self, entry: &Entry) {
+        let envelope = &entry.envelope;
+        let generation = envelope.generation.unwrap_or_default();
+        let Some(dead) = envelope.activation.and_then(|id| self.dead.remove(&id)) else { return };
+        let id = ActivationId::new(&self.ledger, &dead.agent, &dead.event, generation);
+        let mut work = Work::new(id, dead.agent, dead.index, dead.event, dead.flow);
+        work.generation = generation;
+        *self.flows.entry(work.flow).or_default() += 1;
+        self.park(work, 0);
+    }
+
+    fn cancelled(&mut self, entry: &Entry) -> Vec<Action> {
+        let Some(flow) = entry.envelope.flow.filter(|flow| self.flows.contains_key(flow)) else { return Vec::new() };
+        self.cancelled.insert(flow);
+        if self.past { Vec::new() } else { self.cancel_works() }
+    }
+
+    /// What was begun or waits in cancelled flows. What lies in a queue is met when its turn comes.
+    fn cancel_works(&mut self) -> Vec<Action> {
+        let cancelled = &self.cancelled;
+        let of = |work: &&mut Work| cancelled.contains(&work.flow);
+        let mut ids: Vec<(u64, ActivationId)> = Vec::new();
+        for work in self.works.values_mut().filter(of) {
+            ids.push((work.index, work.id));
+        }
+        ids.sort_unstable();
+        if ids.is_empty() { Vec::new() } else { vec![Action::Cancel(ids.into_iter().map(|(_, id)| id).collect())] }
+    }
+
+    /// True if nothing of the flow is to be begun any more.
+    #[must_use]
+    pub fn is_cancelled(&self, flow: &FlowId) -> bool {
+        self.cancelled.contains(flow)
     }
 
     fn settle(&mut self, flow: Option<FlowId>) {
@@ -263,30 +392,34 @@ impl State {
         }
     }
 
-    /// The past has been read: what had not begun is queued or delayed, and what had begun is returned, to be closed.
-    pub fn begin(&mut self) -> (Vec<Past>, Vec<Action>) {
-        let past = self.past.take().unwrap_or_default();
-        let (mut begun, mut waiting): (Vec<Past>, Vec<Past>) =
-            past.into_values().partition(|work| work.start.is_some());
-        begun.sort_by_key(|work| work.index);
-        waiting.sort_by_key(|work| work.index);
-        let mut actions = Vec::new();
-        for work in waiting {
-            match work.not_before_ns {
-                Some(until_ns) => actions.push(Action::Delay { agent: work.agent, index: work.index, until_ns }),
-                None => self.enqueue(work.index, std::slice::from_ref(&work.agent)),
-            }
+    /// The past has been read: returns the activations that a host before this one left open, in the order of their
+    /// events, and what else is to be done.
+    ///
+    /// # Errors
+    /// The name of an agent whose records do not fit together.
+    pub fn begin(&mut self) -> Result<(Vec<ActivationId>, Vec<Action>), String> {
+        self.past = false;
+        if let Some(agent) = self.lost.take() {
+            return Err(agent);
         }
+        let open = |work: &&Work| work.phase == Phase::Running;
+        let mut open: Vec<(u64, ActivationId)> =
+            self.works.values().filter(open).map(|work| (work.index, work.id)).collect();
+        open.sort_unstable();
         for agent in self.agents.values_mut() {
             agent.queue.forget();
         }
-        (begun, actions)
+        let actions = self.cancel_works();
+        Ok((open.into_iter().map(|(_, id)| id).collect(), actions))
     }
 
     /// Flows in which nothing is left; they are forgotten.
     pub fn take_ended(&mut self) -> Vec<FlowId> {
         let mut ended = std::mem::take(&mut self.emptied);
         ended.retain(|flow| self.flows.get(flow) == Some(&0) && self.flows.remove(flow).is_some());
+        for flow in &ended {
+            self.cancelled.remove(flow);
+        }
         ended
     }
 
@@ -296,15 +429,31 @@ impl State {
         self.flows.contains_key(flow)
     }
 
+    /// A dead letter.
+    #[must_use]
+    pub fn dead(&self, id: &ActivationId) -> Option<&Work> {
+        self.dead.get(id)
+    }
+
     /// The agents, for people.
     #[must_use]
     pub fn view(&self) -> Vec<AgentView> {
+        let parked = |name: &str| {
+            let parked =
+                |work: &&Work| work.agent == name && matches!(work.phase, Phase::Waiting { .. } | Phase::Asking);
+            self.works.values().filter(parked).count() as u64
+        };
         let view = |(name, agent): (&String, &Agent)| AgentView {
             name: name.clone(),
-            state: if agent.deployment.is_some() { "ready" } else { "waiting" },
+            state: match (agent.paused, agent.in_force) {
+                (true, _) => "paused",
+                (false, true) => "ready",
+                (false, false) => "waiting",
+            },
             subscribe: self.routes.of(name).iter().map(|p| p.as_str().to_owned()).collect(),
-            queued: agent.queue.len(),
+            queued: agent.queued(),
             running: agent.running,
+            parked: parked(name),
         };
         self.agents.iter().map(view).collect()
     }

@@ -1,14 +1,15 @@
 //! The router's task: reads entries as they become durable, dispatches, and answers who waits for a flow.
 
-use super::state::{Action, AgentView, Past, State, Unrouted};
+use super::closing;
+use super::state::{Action, Agent, AgentView, Next, State, Unrouted};
+use super::work::{Phase, Work};
 use crate::activation::{self, Context};
 use crate::deploy::Deployment;
 use crate::ledger::LedgerError;
-use manes_core::ids::{Digest, FlowId};
+use manes_core::ids::{ActivationId, Digest, FlowId};
 use manes_core::record::{EndStatus, Envelope, Kind, Record};
 use manes_core::topic::Pattern;
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -19,6 +20,8 @@ use tokio::task::JoinHandle;
 const READ_WINDOW: usize = 1024;
 /// Attempts under way on this host: each holds an instance for the agent and one for each provider.
 const ATTEMPTS_AT_ONCE: u32 = 32;
+/// Longest wait for anything that may happen.
+const LONG: Duration = Duration::from_secs(60);
 /// Commands that may wait.
 const COMMANDS: usize = 256;
 
@@ -38,6 +41,20 @@ pub enum Command {
     },
     /// Lists the agents.
     Agents(oneshot::Sender<Vec<AgentView>>),
+    /// True if something of the flow is left.
+    IsOpen {
+        /// The flow.
+        flow: FlowId,
+        /// Where the answer goes.
+        reply: oneshot::Sender<bool>,
+    },
+    /// A dead letter.
+    Dead {
+        /// Its activation.
+        activation: ActivationId,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Option<Work>>,
+    },
     /// How many events are queued.
     Queued(oneshot::Sender<u64>),
     /// Everything is deployed: attempts may start.
@@ -75,7 +92,8 @@ struct Router {
     prepared: HashMap<Digest, Arc<Deployment>>,
     /// Who waits for a flow's end, with the position that must have been read before.
     waiters: HashMap<FlowId, Vec<Waiter>>,
-    delayed: BinaryHeap<Reverse<(u64, u64, String)>>,
+    /// Attempts under way: sending, or dropping, cancels one.
+    attempts: HashMap<ActivationId, oneshot::Sender<()>>,
     notes: mpsc::UnboundedSender<Note>,
     running: u32,
     /// Nothing is dispatched before everything is deployed.
@@ -95,7 +113,7 @@ struct Waiter {
 #[derive(Debug)]
 enum Note {
     /// An attempt of this agent is over.
-    Ended(String, Result<EndStatus, String>),
+    Ended(ActivationId, String, Result<EndStatus, String>),
     /// An append failed.
     Failed(LedgerError),
 }
@@ -113,7 +131,7 @@ pub async fn start(context: Context, results: Vec<Pattern>) -> Result<Handle, Ro
         state,
         prepared: HashMap::new(),
         waiters: HashMap::new(),
-        delayed: BinaryHeap::new(),
+        attempts: HashMap::new(),
         notes,
         running: 0,
         begun: false,
@@ -129,27 +147,58 @@ pub async fn start(context: Context, results: Vec<Pattern>) -> Result<Handle, Ro
 impl Router {
     async fn read_past(&mut self) -> Result<(), RouterError> {
         self.read()?;
-        let (interrupted, actions) = self.state.begin();
-        for work in interrupted {
+        let (open, actions) = self.state.begin().map_err(RouterError::Backlog)?;
+        for id in open {
+            let Some(work) = self.state.works.get(&id) else { continue };
             tracing::warn!(
                 agent = work.agent,
                 "an attempt was cut off when the host stopped; it is closed as interrupted"
             );
-            self.context.ledger.append(vec![interrupted_end(&self.context, &work)]).await?;
+            let attempts = self.state.agents.get(&work.agent).map_or(1, |agent| agent.attempts);
+            let records = closing::interrupted(&self.context, work, attempts)?;
+            self.context.ledger.append(records).await?;
         }
-        self.act(actions);
+        // What was open is closed by now, or about to be.
+        self.read()?;
+        self.act(actions)
+    }
+
+    fn act(&mut self, actions: Vec<Action>) -> Result<(), RouterError> {
+        let mut records = Vec::new();
+        for action in actions {
+            match action {
+                Action::Unrouted { event, rule } => records.push(self.unrouted(&event, &rule)),
+                Action::Cancel(ids) => {
+                    for id in ids {
+                        records.extend(self.cancel(id)?);
+                    }
+                }
+            }
+        }
+        self.record(records);
         Ok(())
     }
 
-    fn act(&mut self, actions: Vec<Action>) {
-        let mut unrouted = Vec::new();
-        for action in actions {
-            match action {
-                Action::Unrouted { event, rule } => unrouted.push(self.unrouted(&event, &rule)),
-                Action::Delay { agent, index, until_ns } => self.delayed.push(Reverse((until_ns, index, agent))),
-            }
+    /// Cancels an activation: an attempt under way closes itself, anything else is closed by the records returned.
+    fn cancel(&mut self, id: ActivationId) -> Result<Vec<Record>, RouterError> {
+        if let Some(attempt) = self.attempts.remove(&id) {
+            // One that is over by now has no use for it.
+            let _ = attempt.send(());
+            return Ok(Vec::new());
         }
-        self.record(unrouted);
+        let Some(work) = self.state.works.get_mut(&id).filter(|work| work.phase != Phase::Running) else {
+            return Ok(Vec::new());
+        };
+        work.phase = Phase::Running;
+        let work = work.clone();
+        Ok(self.cancelled(&work)?)
+    }
+
+    fn cancelled(&self, work: &Work) -> Result<Vec<Record>, LedgerError> {
+        let event = self.context.ledger.read(work.index, 1)?.into_iter().next();
+        let deployment = self.state.agents.get(&work.agent).map(|agent| agent.deployment);
+        let records = event.zip(deployment);
+        Ok(records.map_or_else(Vec::new, |(event, leaf)| closing::cancelled(&self.context, work, &event, leaf)))
     }
 
     fn read(&mut self) -> Result<Vec<Action>, RouterError> {
@@ -162,6 +211,8 @@ impl Router {
             for entry in &entries {
                 actions.extend(self.state.apply(entry));
             }
+            // What is begun next in the past is found in the windows.
+            self.refill_all()?;
         }
     }
 
@@ -200,7 +251,8 @@ impl Router {
     fn noted(&mut self, note: Note) -> Result<(), RouterError> {
         match note {
             Note::Failed(error) => Err(error.into()),
-            Note::Ended(agent, result) => {
+            Note::Ended(id, agent, result) => {
+                self.attempts.remove(&id);
                 self.running -= 1;
                 if let Some(agent) = self.state.agents.get_mut(&agent) {
                     agent.running -= 1;
@@ -213,8 +265,8 @@ impl Router {
     /// Reads what is new, routes it, dispatches what can run, and answers whose flow has ended.
     fn advance(&mut self) -> Result<(), RouterError> {
         let actions = self.read()?;
-        self.act(actions);
-        self.wake();
+        self.act(actions)?;
+        self.state.wake(self.context.seams.clock.now_ns());
         self.refill()?;
         self.dispatch()?;
         for flow in self.state.take_ended() {
@@ -237,7 +289,7 @@ impl Router {
         }
     }
 
-    /// Reads on for agents whose window has room: a piece at a time, so that nobody waits long for the router.
+    /// Reads on for agents whose window has much room: a piece at a time, so that nobody waits long for the router.
     fn refill(&mut self) -> Result<(), RouterError> {
         for (name, agent) in &mut self.state.agents {
             let Some(from) = agent.queue.wants() else { continue };
@@ -248,59 +300,89 @@ impl Router {
         Ok(())
     }
 
+    /// While the past is read, windows are kept full.
+    fn refill_all(&mut self) -> Result<(), RouterError> {
+        if self.begun {
+            return Ok(());
+        }
+        for (name, agent) in &mut self.state.agents {
+            while let Some(from) = agent.queue.wants_any() {
+                if !agent.queue.refill(&self.context.ledger.read(from, READ_WINDOW)?) {
+                    return Err(RouterError::Backlog(name.clone()));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn until_next(&self) -> Duration {
         if self.state.agents.values().any(|agent| agent.queue.wants().is_some()) {
             return Duration::ZERO;
         }
         let now = self.context.seams.clock.now_ns();
-        match self.delayed.peek() {
-            Some(Reverse((until, ..))) => Duration::from_nanos(until.saturating_sub(now)).min(Duration::from_secs(60)),
-            None => Duration::from_secs(60),
-        }
-    }
-
-    /// Queues delayed events whose time has come.
-    fn wake(&mut self) {
-        let now = self.context.seams.clock.now_ns();
-        while self.delayed.peek().is_some_and(|Reverse((until, ..))| *until <= now) {
-            if let Some(Reverse((_, index, agent))) = self.delayed.pop() {
-                self.state.due(index, &agent);
-            }
-        }
+        let until = self.state.next_due().map(|until| Duration::from_nanos(until.saturating_sub(now)));
+        until.unwrap_or(LONG).min(LONG)
     }
 
     fn dispatch(&mut self) -> Result<(), RouterError> {
         if self.stopping || !self.begun {
             return Ok(());
         }
-        let mut start = Vec::new();
         let names: Vec<String> = self.state.agents.keys().cloned().collect();
         self.turn = (self.turn + 1) % names.len().max(1);
         for name in names.iter().cycle().skip(self.turn).take(names.len()) {
-            let Some(agent) = self.state.agents.get_mut(name) else { continue };
-            let Some(deployment) = agent.deployment.and_then(|leaf| self.prepared.get(&leaf)) else { continue };
-            while agent.running < agent.concurrency && self.running < ATTEMPTS_AT_ONCE {
-                let Some(index) = agent.queue.pop() else { break };
-                agent.running += 1;
-                self.running += 1;
-                start.push((name.clone(), deployment.clone(), index));
+            while let Some(deployment) = self.may_begin(name) {
+                let Some(next) = self.state.pop(name) else { break };
+                self.begin(name, next, deployment)?;
             }
         }
-        for (name, deployment, index) in start {
-            let entry = self.context.ledger.read(index, 1)?.into_iter().next();
-            let (context, notes) = (self.context.clone(), self.notes.clone());
-            let attempt = tokio::spawn(async move {
-                match entry {
-                    Some(entry) => activation::execute(&context, &deployment, &entry).await,
-                    None => Err(format!("the event at {index} is gone")),
-                }
-            });
-            tokio::spawn(async move {
-                let result = attempt.await.unwrap_or_else(|panic| Err(format!("an attempt panicked: {panic}")));
-                // The router is gone only when the host is.
-                let _ = notes.send(Note::Ended(name, result));
-            });
+        Ok(())
+    }
+
+    /// The deployment under which the agent may begin one more attempt now.
+    fn may_begin(&self, name: &str) -> Option<Arc<Deployment>> {
+        let agent = self.state.agents.get(name)?;
+        let free = agent.in_force && !agent.paused && agent.running < agent.concurrency;
+        let deployment = self.prepared.get(&agent.deployment)?;
+        (free && self.running < ATTEMPTS_AT_ONCE).then(|| deployment.clone())
+    }
+
+    fn begin(&mut self, name: &str, next: Next, deployment: Arc<Deployment>) -> Result<(), RouterError> {
+        let index = match next {
+            Next::First(queued) => queued.index,
+            Next::Known(id) => match self.state.works.get(&id) {
+                Some(work) => work.index,
+                None => return Ok(()),
+            },
+        };
+        let entry = self.context.ledger.read(index, 1)?.into_iter().next();
+        let Some(entry) = entry else { return Err(RouterError::Backlog(name.to_owned())) };
+        let id = match next {
+            Next::First(queued) => self.state.begin_first(name, queued, entry.envelope.flow.unwrap_or_default()),
+            Next::Known(id) => id,
+        };
+        let Some(work) = self.state.works.get_mut(&id) else { return Ok(()) };
+        work.phase = Phase::Running;
+        let work = work.clone();
+        if self.state.is_cancelled(&work.flow) {
+            let records = self.cancelled(&work)?;
+            self.record(records);
+            return Ok(());
         }
+        if let Some(agent) = self.state.agents.get_mut(name) {
+            agent.running += 1;
+        }
+        self.running += 1;
+        let (cancel, cancelled) = oneshot::channel();
+        self.attempts.insert(id, cancel);
+        let (context, notes, name) = (self.context.clone(), self.notes.clone(), name.to_owned());
+        let attempt =
+            tokio::spawn(async move { activation::execute(&context, &deployment, &entry, &work, cancelled).await });
+        tokio::spawn(async move {
+            let result = attempt.await.unwrap_or_else(|panic| Err(format!("an attempt panicked: {panic}")));
+            // The router is gone only when the host is.
+            let _ = notes.send(Note::Ended(id, name, result));
+        });
         Ok(())
     }
 
@@ -311,8 +393,10 @@ impl Router {
             // Whoever asked may have gone; that is their business.
             Command::Agents(reply) => drop(reply.send(self.state.view())),
             Command::Queued(reply) => {
-                let _ = reply.send(self.state.agents.values().map(|agent| agent.queue.len()).sum());
+                let _ = reply.send(self.state.agents.values().map(Agent::queued).sum());
             }
+            Command::IsOpen { flow, reply } => drop(reply.send(self.state.is_open(&flow))),
+            Command::Dead { activation, reply } => drop(reply.send(self.state.dead(&activation).cloned())),
             Command::Begin => self.begun = true,
             Command::Stop => {
                 self.stopping = true;
@@ -348,31 +432,4 @@ impl Router {
             }
         });
     }
-}
-
-fn interrupted_end(context: &Context, work: &Past) -> Record {
-    let start = work.envelope.as_deref().cloned().unwrap_or_default();
-    let envelope = Envelope {
-        cause: work.start,
-        flow: start.flow,
-        event: start.event,
-        agent: start.agent,
-        activation: start.activation,
-        attempt: start.attempt,
-        calls: Some(work.calls),
-        drafts: Some(0),
-        fuel: Some(0),
-        status: Some(EndStatus::Interrupted.number()),
-        ..Envelope::new(Kind::End, context.seams.clock.now_ns())
-    };
-    let run = crate::attempt::Run {
-        status: EndStatus::Interrupted,
-        message: "the host stopped before this attempt ended".into(),
-        emitted: Vec::new(),
-        fuel: 0,
-        stderr: String::new(),
-        log_cut: 0,
-        ended: None,
-    };
-    Record::new(envelope, Some((context.seams.salt(), run.body())), true)
 }

@@ -2,10 +2,20 @@
 //! room, so that a backlog costs the ledger's disk and not the host's memory. Pure.
 
 use crate::ledger::Entry;
+use manes_core::ids::EventKey;
 use manes_core::limits::HOPS_MAX;
 use manes_core::record::Kind;
 use manes_core::topic::{Pattern, Topic};
 use std::collections::VecDeque;
+
+/// An event in a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Queued {
+    /// Its position.
+    pub index: u64,
+    /// Its key.
+    pub event: EventKey,
+}
 
 /// Positions kept for one agent. Far above the attempts that it can have under way, which all come from the front:
 /// what lies behind the window has not begun.
@@ -14,7 +24,7 @@ const WINDOW: usize = 1024;
 /// The events that an agent has yet to handle.
 #[derive(Debug, Clone, Default)]
 pub struct Window {
-    near: VecDeque<u64>,
+    near: VecDeque<Queued>,
     far: Option<Far>,
     /// Topics that the agent takes, each with the position from which it does; as far back as `far` needs.
     takes: VecDeque<(u64, Vec<Pattern>)>,
@@ -42,23 +52,24 @@ impl Window {
         }
     }
 
-    /// Queues the event at `index`, which lies after all that were queued before.
-    pub fn push(&mut self, index: u64) {
+    /// Queues an event, which lies after all that were queued before.
+    pub fn push(&mut self, queued: Queued) {
         match &mut self.far {
             Some(far) => far.count += 1,
-            None if self.near.len() < WINDOW => self.near.push_back(index),
-            None => self.far = Some(Far { from: index, count: 1 }),
+            None if self.near.len() < WINDOW => self.near.push_back(queued),
+            None => self.far = Some(Far { from: queued.index, count: 1 }),
         }
     }
 
-    /// Queues a delayed event whose time has come; it may lie anywhere.
-    pub fn push_due(&mut self, index: u64) {
-        self.near.push_back(index);
+    /// Takes the next event.
+    pub fn pop(&mut self) -> Option<Queued> {
+        self.near.pop_front()
     }
 
-    /// Takes the next event.
-    pub fn pop(&mut self) -> Option<u64> {
-        self.near.pop_front()
+    /// Takes an event out that was begun, as a record of the past says; returns its position.
+    pub fn take(&mut self, event: &EventKey) -> Option<u64> {
+        let place = self.near.iter().position(|queued| queued.event == *event)?;
+        self.near.remove(place).map(|queued| queued.index)
     }
 
     /// Events queued.
@@ -67,10 +78,16 @@ impl Window {
         self.near.len() as u64 + self.far.map_or(0, |far| far.count)
     }
 
-    /// Where to read on, if there is room for more.
+    /// Where to read on, if there is much room.
     #[must_use]
     pub fn wants(&self) -> Option<u64> {
         self.far.filter(|_| self.near.len() <= WINDOW / 2).map(|far| far.from)
+    }
+
+    /// Where to read on, if there is any room.
+    #[must_use]
+    pub fn wants_any(&self) -> Option<u64> {
+        self.far.filter(|_| self.near.len() < WINDOW).map(|far| far.from)
     }
 
     /// Takes in what lies at the position that [`Window::wants`] named. False if nothing lies there, although
@@ -83,8 +100,8 @@ impl Window {
                 break;
             }
             far.from = entry.index + 1;
-            if self.took(entry) {
-                self.near.push_back(entry.index);
+            if let Some(event) = entry.envelope.event.filter(|_| self.took(entry)) {
+                self.near.push_back(Queued { index: entry.index, event });
                 far.count -= 1;
             }
         }
@@ -114,7 +131,10 @@ mod tests {
     use std::collections::HashSet;
 
     fn event(index: u64, topic: &str) -> Entry {
-        let envelope = Envelope { topic: Some(topic.into()), ..Envelope::new(Kind::Event, 0) };
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&index.to_le_bytes());
+        let event = Some(EventKey(key));
+        let envelope = Envelope { topic: Some(topic.into()), event, ..Envelope::new(Kind::Event, 0) };
         Entry { index, leaf: Digest::default(), envelope, body: None }
     }
 
@@ -154,7 +174,7 @@ mod tests {
                     let topic: Topic = entry.envelope.topic.as_deref().unwrap().parse().unwrap();
                     let plain = entry.envelope.not_before_ns.is_none() && entry.envelope.hops.is_none();
                     if plain && current.iter().any(|pattern| pattern.matches(&topic)) {
-                        window.push(entry.index);
+                        window.push(Queued { index: entry.index, event: entry.envelope.event.unwrap() });
                         oracle.push_back(entry.index);
                     }
                     ledger.push(entry);
@@ -168,7 +188,7 @@ mod tests {
                     if window.len() > 0 && window.near.is_empty() {
                         continue;
                     }
-                    let taken = window.pop();
+                    let taken = window.pop().map(|queued| queued.index);
                     assert_eq!(taken, oracle.pop_front());
                     assert!(taken.is_none_or(|index| seen.insert(index)), "{taken:?} came twice");
                 }

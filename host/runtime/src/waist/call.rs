@@ -2,15 +2,19 @@
 
 use super::{Ended, Handles};
 use crate::component::Function;
+use crate::earlier::Write;
 use crate::journal::{CallEnd, CallRecord, Journal};
 use crate::provider::{At, BASE, Failure, Providers};
 use manes_core::cbor::Reader;
 use manes_core::cursor::{Divergence, Recorded, RecordedCall, encode_args};
 use manes_core::function::FunctionId;
-use manes_core::lens::{Effect, Lens, Seen};
+use manes_core::idempotency::Occurrences;
+use manes_core::ids::Digest;
+use manes_core::lens::{Effect, Facts, Lens, Seen};
 use manes_core::limits::{Limit, Limits};
-use manes_core::policy::{Decision, EffectClaims, Grants, denial_message, denied_value};
+use manes_core::policy::{Decision, EffectClaims, Grants, OnUnknown, denial_message, denied_value};
 use manes_core::value::{Handle, Shape, Value};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Marks numbers of calls that a record does not have, in a what-if.
@@ -53,6 +57,10 @@ pub struct Waist {
     grants: Arc<Grants>,
     limits: Limits,
     lens: Lens,
+    /// How often each write came so far.
+    occurrences: Occurrences,
+    /// Handles that come from writes which were made again: what is done with them is done anew, too.
+    anew: HashSet<Handle>,
     /// Number of the last call.
     number: u64,
     /// Calls so far that are not local.
@@ -64,7 +72,8 @@ impl Waist {
     #[must_use]
     pub fn new(scope: Scope, journal: Journal, providers: Providers, grants: Arc<Grants>, limits: Limits) -> Self {
         let handles = Handles::new(limits.handles_max, scope.section(&journal.subject().agent));
-        Self { handles, scope, journal, providers, grants, limits, lens: Lens::new(), number: 0, outward: 0 }
+        let (lens, occurrences, anew) = (Lens::new(), Occurrences::default(), HashSet::new());
+        Self { handles, scope, journal, providers, grants, limits, lens, occurrences, anew, number: 0, outward: 0 }
     }
 
     /// The attempt's journal.
@@ -167,6 +176,8 @@ impl Waist {
             component: self.providers.digest(&provider),
             provider,
             args: encoded,
+            key: None,
+            earlier: None,
         }
     }
 
@@ -194,7 +205,7 @@ impl Waist {
     async fn live(
         &mut self,
         function: &Function,
-        call: CallRecord<'_>,
+        mut call: CallRecord<'_>,
         seen: &Seen,
         decision: &Decision,
         args: Vec<Value>,
@@ -206,6 +217,12 @@ impl Waist {
             self.journal.outcome(&call, None, &CallEnd::Ended(&ended))?;
             return Err(ended);
         }
+        if needs_intent(seen) {
+            call.key = Some(self.key(&call, &args));
+            if let Some(outcome) = self.again(function, &mut call, seen, &args)? {
+                return Ok(outcome);
+            }
+        }
         // Intent before effect: nothing outside happens before this is durable.
         let intent = match needs_intent(seen) {
             true => Some(self.journal.intent(&call).await?),
@@ -214,7 +231,8 @@ impl Waist {
         // Handles of calls that no record has are numbered apart from those of a record.
         let number = if self.journal.is_replaying() { self.number | UNRECORDED } else { self.number };
         let at = At { call: number, served: call.parent.unwrap_or(self.number) };
-        let result = self.providers.call(&call.provider, &function.id, at, args).await;
+        let anew = call.earlier.is_some() || self.is_anew(&args);
+        let result = self.providers.call(&call.provider, &function.id, at, call.key, args).await;
         let result = result.map_err(|failure| blame(failure, &call.provider)).and_then(|outcome| {
             let bytes = outcome.as_ref().map_or(0, |value| value.to_bytes().len());
             self.check_size("outcome", bytes).map(|()| outcome)
@@ -224,7 +242,70 @@ impl Waist {
             Err(ended) => CallEnd::Ended(ended),
         };
         self.journal.outcome(&call, intent, &end)?;
+        if let (true, Ok(Some(outcome))) = (anew, &result) {
+            outcome.handles(&mut |handle| {
+                self.anew.insert(handle.clone());
+            });
+        }
         result
+    }
+
+    fn key(&mut self, call: &CallRecord<'_>, args: &[Value]) -> Digest {
+        let activation = self.journal.subject().activation;
+        let principal = call.principal.as_deref().unwrap_or_default();
+        self.occurrences.key(&activation, principal, call.function, args, &self.lens)
+    }
+
+    fn is_anew(&self, args: &[Value]) -> bool {
+        let mut anew = false;
+        args.iter().for_each(|arg| arg.handles(&mut |handle| anew |= self.anew.contains(handle)));
+        anew
+    }
+
+    /// A write that an earlier attempt announced. Its outcome, if it succeeded and can be used again; nothing, if it is
+    /// to be made now, which `call` then says.
+    fn again(
+        &self,
+        function: &Function,
+        call: &mut CallRecord<'_>,
+        seen: &Seen,
+        args: &[Value],
+    ) -> Result<Option<Option<Value>>, Ended> {
+        let Some(write) = call.key.and_then(|key| self.journal.earlier(&key)) else { return Ok(None) };
+        let leaf = match write {
+            Write::Returned { leaf, outcome: Some(bytes) } => {
+                let outcome = function.signature.result.as_ref().map(|shape| decode(shape, &bytes)).transpose()?;
+                // What failed did nothing, or says that it may be tried again.
+                if matches!(outcome, Some(Value::Result(Err(_)))) {
+                    return Ok(None);
+                }
+                let mut handles = self.is_anew(args);
+                outcome.iter().for_each(|value| value.handles(&mut |_| handles = true));
+                if !handles {
+                    call.earlier = Some(leaf);
+                    self.journal.outcome(call, None, &CallEnd::Reused(outcome.as_ref()))?;
+                    return Ok(Some(outcome));
+                }
+                // A handle died with its attempt: to go on, the call has to be made again.
+                leaf
+            }
+            Write::Returned { leaf, outcome: None } | Write::Unknown { leaf } => leaf,
+        };
+        call.earlier = Some(leaf);
+        match self.grants.on_unknown(&seen.facts) {
+            OnUnknown::Repeat => Ok(None),
+            OnUnknown::Fail | OnUnknown::Ask => {
+                let advice = match seen.facts {
+                    Facts::Capability { .. } => {
+                        "if it may be made again, say so in its grant with: on_unknown = \"repeat\""
+                    }
+                    _ => "look there, then requeue the activation to have all of it done once more",
+                };
+                let ended = Ended::Unknown { function: function.id.to_string(), advice };
+                self.journal.outcome(call, None, &CallEnd::Ended(&ended))?;
+                Err(ended)
+            }
+        }
     }
 
     fn deny(&self, function: &Function, call: &CallRecord<'_>, decision: &Decision) -> Result<Option<Value>, Ended> {

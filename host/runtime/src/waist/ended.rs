@@ -32,6 +32,14 @@ pub enum Ended {
         /// What it said.
         message: String,
     },
+    /// A write of an earlier attempt whose outcome nobody knows, and which may not be repeated.
+    #[error("an earlier attempt called {function}, and nobody knows what came of it; {advice}")]
+    Unknown {
+        /// What was called.
+        function: String,
+        /// What to do.
+        advice: &'static str,
+    },
     /// Replay: the run does something else than the record.
     #[error("{0}")]
     Diverged(Box<Divergence>),
@@ -59,6 +67,7 @@ impl Ended {
             Self::Guest(_) | Self::Diverged(_) => EndStatus::Trapped,
             Self::Provider { .. } => EndStatus::Fault,
             Self::Recorded { status, .. } => *status,
+            Self::Unknown { .. } => EndStatus::Unknown,
             Self::Ledger(_) => EndStatus::Interrupted,
         }
     }

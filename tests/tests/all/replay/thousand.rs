@@ -29,6 +29,7 @@ async fn host(folder: &Path, server: &Server) -> Result<Running> {
         .subscribe("work.asked")
         .publish("work.do")
         .agent("worker", "script")
+        .attempts(1)
         .subscribe("work.do")
         .publish("work.*")
         .http(&format!("GET {authority}/"))

@@ -8,5 +8,5 @@
 mod backlog;
 mod flows;
 mod identity;
-mod restart;
+pub(crate) mod restart;
 mod time;

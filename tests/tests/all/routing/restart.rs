@@ -94,7 +94,7 @@ async fn an_unchanged_restart_repeats_no_deployment_and_a_changed_one_records_th
     Ok(())
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     std::fs::create_dir_all(to)?;
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;

@@ -29,7 +29,13 @@ pub(crate) async fn a_stock_component_runs_without_any_grant_and_replays() -> Re
 
 #[tokio::test]
 async fn its_panic_hook_is_heard() -> Result<()> {
-    let host = TestHost::new().agent("a", "stock").subscribe("a.do").publish("stock.counted").start_memory().await?;
+    let host = TestHost::new()
+        .agent("a", "stock")
+        .subscribe("a.do")
+        .publish("stock.counted")
+        .attempts(1)
+        .start_memory()
+        .await?;
     let flow = host.run(&json!("please panic")).await?;
     let activation = view::ended(&flow, "trapped", "unreachable")?;
     ensure!(activation.stderr.starts_with("hooked: panicked at"), "{}", activation.stderr);

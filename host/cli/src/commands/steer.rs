@@ -1,0 +1,66 @@
+//! `manes requeue`, `cancel`, `pause` and `resume`: what an operator asks of a host, running or not.
+
+use super::dead::one;
+use crate::args::{AgentArgs, CancelArgs, Global, RequeueArgs};
+use crate::exit::Exit;
+use crate::output::say;
+use crate::session::{CancelRequest, Either, PauseRequest, Reply, Request, RequeueRequest};
+use crate::{open, render};
+use manes_runtime::query;
+
+/// Has a dead letter handled again, and waits for the end of its flow.
+pub(crate) async fn requeue(global: &Global, args: RequeueArgs) -> anyhow::Result<Exit> {
+    let activation = {
+        let letters = query::dead(&open::reader(global)?)?;
+        one(&letters, &args.id)?.activation
+    };
+    let session = Either::open(global).await?;
+    let request = RequeueRequest { activation, timeout_ms: args.timeout.saturating_mul(1000) };
+    let reply = session.ask(Request::Requeue(request)).await;
+    session.close().await?;
+    let Reply::Run(reply) = reply? else { anyhow::bail!("the host answered something else") };
+    if global.json {
+        say!("{}", serde_json::to_string(&reply.flow)?);
+    } else {
+        say!("{}", render::flow(&reply.flow, false, render::Style::stdout()));
+    }
+    Ok(match (reply.ended, reply.flow.status.as_str()) {
+        (false, _) => Exit::Unfinished,
+        (true, "done") => Exit::Done,
+        (true, _) => Exit::Rejected,
+    })
+}
+
+/// Cancels a flow.
+pub(crate) async fn cancel(global: &Global, args: CancelArgs) -> anyhow::Result<Exit> {
+    let flow = open::flow(&open::reader(global)?, &args.id)?;
+    done(global, Request::Cancel(CancelRequest { flow })).await?;
+    if global.json {
+        say!("{}", serde_json::json!({ "cancelled": flow }));
+    } else {
+        say!("flow {} cancelled", flow.short());
+    }
+    Ok(Exit::Done)
+}
+
+/// Pauses an agent, or lets it go on.
+pub(crate) async fn pause(global: &Global, args: AgentArgs, pause: bool) -> anyhow::Result<Exit> {
+    let agent = args.agent;
+    done(global, Request::Pause(PauseRequest { agent: agent.clone(), pause })).await?;
+    if global.json {
+        say!("{}", serde_json::json!({ "agent": agent, "paused": pause }));
+    } else {
+        say!("{agent} {}", if pause { "is paused: its events queue" } else { "goes on" });
+    }
+    Ok(Exit::Done)
+}
+
+async fn done(global: &Global, request: Request) -> anyhow::Result<()> {
+    let session = Either::open_held(global).await?;
+    let reply = session.ask(request).await;
+    session.close().await?;
+    match reply? {
+        Reply::Done => Ok(()),
+        _ => anyhow::bail!("the host answered something else"),
+    }
+}

@@ -1,0 +1,77 @@
+//! What earlier attempts of an activation wrote: by its idempotency key, each write is made once or not knowingly
+//! repeated.
+
+use crate::ledger::{Entry, Ledger, LedgerError};
+use crate::query::Body;
+use manes_core::ids::Digest;
+use manes_core::record::{CallStatus, EndStatus, Kind};
+use std::collections::HashMap;
+
+/// A write of an earlier attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// It returned this encoded outcome.
+    Returned {
+        /// Leaf hash of the outcome's record.
+        leaf: Digest,
+        /// The outcome; `None` where it was not kept.
+        outcome: Option<Vec<u8>>,
+    },
+    /// It may have taken place, or not, or in part.
+    Unknown {
+        /// Leaf hash of the intent's record.
+        leaf: Digest,
+    },
+}
+
+/// The writes of earlier attempts, by idempotency key.
+#[derive(Debug, Clone, Default)]
+pub struct Earlier(HashMap<Digest, Write>);
+
+impl Earlier {
+    /// Reads the records at `positions`: intents and outcomes, in order.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn read(ledger: &dyn Ledger, positions: &[u64]) -> Result<Self, LedgerError> {
+        let (mut earlier, mut announced) = (Self::default(), HashMap::new());
+        for position in positions {
+            for entry in ledger.read(*position, 1)? {
+                earlier.learn(&entry, &mut announced);
+            }
+        }
+        Ok(earlier)
+    }
+
+    fn learn(&mut self, entry: &Entry, announced: &mut HashMap<Digest, Digest>) {
+        let body = entry.body.as_deref().and_then(|body| Body::read(body).ok()).unwrap_or_default();
+        let leaf = entry.leaf;
+        if entry.envelope.kind() == Kind::Intent {
+            // Without its key nothing can be known of it, and nothing is found.
+            let Some(key) = body.key else { return };
+            announced.insert(leaf, key);
+            self.0.insert(key, Write::Unknown { leaf });
+            return;
+        }
+        let Some(key) = entry.envelope.cause.and_then(|intent| announced.get(&intent)).copied() else { return };
+        match entry.envelope.status.and_then(CallStatus::from_number) {
+            Some(CallStatus::Returned) => {
+                self.0.insert(key, Write::Returned { leaf, outcome: body.outcome });
+            }
+            // Refused before it was made.
+            Some(CallStatus::Denied) => drop(self.0.remove(&key)),
+            Some(CallStatus::Ended) if refused(body.ended.as_deref()) => drop(self.0.remove(&key)),
+            Some(CallStatus::Ended | CallStatus::Reused | CallStatus::Unknown) | None => {}
+        }
+    }
+
+    /// What is known of the write with this key.
+    #[must_use]
+    pub fn get(&self, key: &Digest) -> Option<&Write> {
+        self.0.get(key)
+    }
+}
+
+fn refused(ended: Option<&str>) -> bool {
+    ended.and_then(|text| text.split_once(": ")).is_some_and(|(status, _)| status == EndStatus::Denied.name())
+}
