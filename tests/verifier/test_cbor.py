@@ -89,14 +89,15 @@ class Types(unittest.TestCase):
         10: bytes(32),
         11: 1, 12: bytes(32), 13: 1, 14: 0, 15: 1, 16: "f", 17: 2, 18: 1, 19: "r", 20: 99, 21: 0, 22: 0, 23: 0,
         24: bytes(32),
-        25: bytes(64), 26: bytes(16), 27: 0, 28: "base", 29: 0, 30: 0, 31: bytes(32), 32: 0,
+        25: bytes(64), 26: bytes(16), 27: 0, 28: "base", 29: 0, 30: 0, 31: bytes(32), 32: 0, 33: 1,
+        34: bytes(32),
     }
 
     def test_good(self):
         self.assertEqual(set(self.GOOD), set(FIELDS))
         record = Envelope(encode(self.GOOD))
         self.assertEqual((record.kind, record.body, record.status), (3, (bytes(32), 5), 99))
-        for key, value in ((33, None), (1 << 40, {"any": [Float(32, 1)]})):
+        for key, value in ((35, None), (1 << 40, {"any": [Float(32, 1)]})):
             Envelope(encode({**self.GOOD, key: value}))
 
     def test_wrong_types(self):

@@ -7,7 +7,7 @@ import unittest
 from manes import cbor, checkpoint, content, ed25519, hashing, receipt, tree
 from manes.block import Block
 from manes.cbor import Float, Map
-from manes.envelope import KIND_NAMES, Envelope
+from manes.envelope import KIND_NAMES, Envelope, kind_name
 from manes.errors import Refused
 from manes.ledger import Ledger
 from support import CACHE, HOST, ROOT, SECOND, encode, frame, lines_of, note, segment, vectors
@@ -58,6 +58,7 @@ class FormatVectors(unittest.TestCase):
     def test_every_section_is_known(self):
         known = {
             "Values", "Hashes, ids, signatures", "Strict verification", "Bodies as JSON", "Records: the first of each kind in the golden ledger",
+            "Records of kinds and with fields that the golden ledger does not have",
             "A ledger of two blocks", "Its checkpoint", "The receipt of its record 2",
         }
         self.assertEqual(set(self.sections), known)
@@ -120,6 +121,17 @@ class FormatVectors(unittest.TestCase):
                 shown = content.for_people(bytes.fromhex("" if label == "(no bytes)" else label))
                 # By their text, so that 1 is not 1.0 and not True.
                 self.assertEqual(json.dumps(shown, sort_keys=True), json.dumps(json.loads(text), sort_keys=True))
+
+    def test_later_records(self):
+        lines = list(lines_of(self.sections["Records of kinds and with fields that the golden ledger does not have"]))
+        names = []
+        for (label, text), (leaf, digest) in zip(lines[::2], lines[1::2]):
+            with self.subTest(label):
+                record = Envelope(bytes.fromhex(text))
+                self.assertEqual((leaf, digest), ("leaf hash", tree.leaf(bytes.fromhex(text)).hex()))
+                self.assertEqual(label, "%s (kind %d)" % (kind_name(record.kind), record.kind))
+                names.append(kind_name(record.kind))
+        self.assertEqual(names, ["resumed", "requeue", "cancel", "pause", "unpause", "end", "outcome"])
 
     def test_records(self):
         lines = list(lines_of(self.sections["Records: the first of each kind in the golden ledger"]))

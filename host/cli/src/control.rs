@@ -3,8 +3,8 @@
 //! A page in the operator's browser can reach loopback too. So the token is required everywhere, the Host header must
 //! name exactly our address, and a request with an Origin is refused: no page has business here.
 
-use crate::exit;
 use crate::session::{Reply, Request, perform};
+use crate::{exit, render};
 use anyhow::Context as _;
 use axum::Router;
 use axum::body::Bytes;
@@ -101,7 +101,7 @@ async fn handle(State(server): State<Server>, body: Bytes) -> Response {
     let work = tokio::spawn(async move { perform(&host, request).await });
     match work.await.unwrap_or_else(|panic| Err(anyhow::anyhow!("the host failed: {panic}"))) {
         Ok(done) => reply(&done),
-        Err(error) => reply(&Reply::Refused { exit: exit::of(&error) as u8, message: format!("{error:#}") }),
+        Err(error) => reply(&Reply::Refused { exit: exit::of(&error) as u8, message: render::error(&error) }),
     }
 }
 

@@ -4,7 +4,6 @@ use crate::args::Global;
 use crate::exit::{Exit, coded, usage};
 use crate::output::tell;
 use crate::paths;
-use anyhow::Context as _;
 use manes_core::ids::{ActivationId, FlowId};
 use manes_runtime::engine::Wasm;
 use manes_runtime::host::{Host, Prepared};
@@ -69,8 +68,13 @@ async fn start(global: &Global, manifest: Manifest) -> anyhow::Result<Host> {
     let prepared = Prepared::compile(&wasm, &manifest)?;
     let (folder, home) = (paths::ledger(global), paths::home()?);
     let seams = Seams::system();
-    let ledger = Embedded::open(&folder, &home, seams.clone(), Options::default())
-        .with_context(|| format!("failed to open the ledger in {}", folder.display()))?;
+    let ledger = Embedded::open(&folder, &home, seams.clone(), Options::default());
+    let ledger = ledger.map_err(|error| match error {
+        OpenError::Io { .. } | OpenError::Locked { .. } => {
+            anyhow::Error::new(error).context(format!("failed to open the ledger in {}", folder.display()))
+        }
+        damaged => coded(Exit::Unverified, format!("the ledger in {} cannot be used: {damaged}", folder.display())),
+    })?;
     let ledger: Arc<dyn Ledger> = Arc::new(ledger);
     Ok(Host::start_prepared(ledger, wasm, seams, manifest, prepared).await?)
 }

@@ -149,7 +149,12 @@ fn branch(view: &FlowView, event: &str, indent: &str, calls: bool, style: Style,
         let below = format!("{indent}{} ", if last { " " } else { "│" });
         out.extend(said(activation).map(|line| format!("{below}  {}", style.dim(&line))));
         if calls {
-            out.extend(activation.calls.iter().map(|c| format!("{below}  {}", call(c, style))));
+            // A capability's calls come below the call that they served, which is recorded after them.
+            let mut calls: Vec<&CallView> = activation.calls.iter().collect();
+            calls.sort_by_key(|c| (c.parent.unwrap_or(c.call), c.parent.is_some(), c.record));
+            let shown =
+                |c: &&CallView| format!("{below}  {}{}", if c.parent.is_some() { "  " } else { "" }, call(c, style));
+            out.extend(calls.iter().map(shown));
         } else {
             let denied = activation.calls.iter().filter(|call| call.denied);
             out.extend(denied.map(|c| format!("{below}  {}", call(c, style))));
@@ -183,13 +188,17 @@ fn line(activation: &ActivationView, style: Style) -> String {
     format!("{} → {emitted}  {}{end}", style.name(&activation.agent), style.dim(&numbers))
 }
 
+/// The last lines of a standard error.
+pub(crate) fn last_words(stderr: &str) -> Vec<String> {
+    let lines: Vec<&str> = stderr.lines().filter(|line| !line.trim().is_empty()).collect();
+    let last = lines.len().saturating_sub(STDERR_LINES);
+    lines.iter().skip(last).map(|line| format!("stderr  {}", plain(line))).collect()
+}
+
 /// What an activation that failed wrote to its standard error last, and what of its log is missing.
 fn said(activation: &ActivationView) -> impl Iterator<Item = String> {
     let failed = activation.status != "done" && activation.status != "open";
-    let stderr = if failed { activation.stderr.as_str() } else { "" };
-    let lines: Vec<&str> = stderr.lines().filter(|line| !line.trim().is_empty()).collect();
-    let last = lines.len().saturating_sub(STDERR_LINES);
-    let tail: Vec<String> = lines.iter().skip(last).map(|line| format!("stderr  {}", plain(line))).collect();
+    let tail = last_words(if failed { &activation.stderr } else { "" });
     let cut =
         (activation.log_cut > 0).then(|| format!("log     {} over its limit were cut", bytes(activation.log_cut)));
     tail.into_iter().chain(cut)
@@ -205,6 +214,7 @@ fn call(call: &CallView, style: Style) -> String {
             style.bad(&format!("denied{why}"))
         }
         (None, false) if call.status == "reused" => format!("→ {} (reused)", json(&call.outcome)),
+        (None, false) if call.outcome.is_none() => style.dim(&format!("({} not kept)", bytes(call.bytes))),
         (None, false) => format!("→ {}", json(&call.outcome)),
     };
     format!("{served}{}  {}  {}  {outcome}", call.call, call.function, style.dim(&json(&call.args)))

@@ -74,6 +74,8 @@ pub struct Verdict {
     pub calls: u64,
     /// True if nothing differs.
     pub identical: bool,
+    /// How this run ended, where it ended otherwise than by returning.
+    pub ended: Option<String>,
     /// How the fuel compares.
     pub fuel: Fuel,
     /// The first difference.
@@ -146,7 +148,11 @@ impl Replayer {
         let burnt = (fuel == Fuel::Equal && recorded_fuel != run.fuel)
             .then_some(Divergence::Fuel { expected: recorded_fuel, actual: run.fuel });
         let divergence = found.or(burnt);
+        let diverged = matches!(run.ended, Some(Ended::Diverged(_)));
+        let ended =
+            (run.status != EndStatus::Done && !diverged).then(|| format!("{}: {}", run.status.name(), run.message));
         Ok(Verdict {
+            ended,
             activation: subject.activation,
             agent: subject.agent,
             attempt: subject.attempt,

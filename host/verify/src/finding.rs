@@ -62,7 +62,9 @@ pub enum Problem {
         bytes_max: u64,
     },
     /// A segment's head, or bytes that are neither a frame nor zeros.
-    #[error("{0}; if this host crashed, open the ledger once with `manes`, which repairs a torn last write")]
+    #[error(
+        "{0}; if it is the last and its host crashed, open the ledger once with `manes`, which repairs a torn write; else restore the folder from a copy"
+    )]
     Frame(FrameError),
     /// A segment without blocks that is not the last.
     #[error("it holds no block, and other segments follow")]

@@ -87,6 +87,9 @@ fn judge_folder(check: &Check, held: Vec<Vec<u8>>) -> Result<Report, Finding> {
 }
 
 fn run_audit(check: &Check, held: Vec<Vec<u8>>) -> Verdict {
+    if !check.path.is_dir() {
+        return Verdict::Usage(format!("{} is no folder: name the one of a ledger", check.path.display()));
+    }
     match judge_folder(check, held) {
         Ok(report) => Verdict::Yes(report.to_string(), report.to_json()),
         Err(finding) => Verdict::No(finding.to_string(), finding.to_json()),

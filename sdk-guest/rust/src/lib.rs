@@ -27,7 +27,8 @@
 //! # assert_eq!(manes_sdk::testing::run::<Greet>(&event).unwrap().len(), 1);
 //! ```
 //!
-//! In `Cargo.toml` the crate is a `cdylib`; `cargo build --release --target wasm32-wasip2` gives the component.
+//! In `Cargo.toml` the crate is a `cdylib` and depends on `serde` with its `derive` feature, whose macros name that crate;
+//! `cargo build --release --target wasm32-wasip2` gives the component in `target/wasm32-wasip2/release`.
 //!
 //! | to | use |
 //! |---|---|

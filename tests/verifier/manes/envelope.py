@@ -11,6 +11,7 @@ from .errors import Refused
 GENESIS, KEY, DEPLOYMENT, EVENT, START, INTENT, OUTCOME, END, UNROUTED, CONFLICT = range(10)
 KIND_NAMES = (
     "genesis", "key", "deployment", "event", "start", "intent", "outcome", "end", "unrouted", "conflict",
+    "resumed", "requeue", "cancel", "pause", "unpause",
 )
 
 
@@ -74,6 +75,8 @@ FIELDS = {
     30: ("generation", _uint),
     31: ("component", _bytes(32)),
     32: ("elapsed_ns", _uint),
+    33: ("fate", _uint),
+    34: ("earlier", _bytes(32)),
 }
 
 

@@ -84,7 +84,14 @@ fn print(global: &Global, args: &LogArgs, entry: &Entry, filter: &Filter) {
     let body = args.bodies.then(|| entry.body.as_deref().and_then(|body| Item::decode(body).ok())).flatten();
     let body = body.map(|item| item.to_json());
     if global.json {
-        say!("{}", shape(entry, body));
+        let known = entry.envelope.activation.and_then(|id| filter.activations.get(&id));
+        let mut shape = shape(entry, body);
+        // What a call's record leaves out its attempt's start says.
+        if let (Some((flow, agent)), Some(fields)) = (known, shape.as_object_mut()) {
+            fields.insert("flow".into(), json!(flow));
+            fields.insert("agent".into(), json!(agent));
+        }
+        say!("{shape}");
         return;
     }
     let envelope = &entry.envelope;

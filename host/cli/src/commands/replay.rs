@@ -4,6 +4,7 @@ use crate::args::{Global, ReplayArgs};
 use crate::exit::{Exit, usage};
 use crate::output::{say, tell};
 use crate::{open, render};
+use manes_core::cursor::Divergence;
 use manes_runtime::query::{self, AttemptRecord, Named};
 use manes_runtime::replay::{Fuel, Replayer, Verdict};
 use manes_runtime::seams::Seams;
@@ -68,7 +69,10 @@ fn print(global: &Global, verdicts: &[Verdict]) -> anyhow::Result<()> {
     for verdict in verdicts {
         if let Some(divergence) = &verdict.divergence {
             let text = render::plain(&divergence.to_string());
-            say!("{} {}  {}  {text}", style.bad("diverged"), verdict.agent, verdict.activation.short());
+            // An end that is the difference is named there.
+            let ended = verdict.ended.as_deref().filter(|_| !matches!(divergence, Divergence::End { .. }));
+            let ended = ended.map(|end| format!("; the run ended as {}", render::plain(end))).unwrap_or_default();
+            say!("{} {}  {}  {text}{ended}", style.bad("diverged"), verdict.agent, verdict.activation.short());
         }
     }
     let same = verdicts.iter().filter(|verdict| verdict.identical).count();

@@ -5,8 +5,9 @@ use crate::exit::{Exit, usage};
 use crate::output::{say, tell};
 use crate::render;
 use crate::session::{Either, Reply, Request, RunReply, RunRequest};
-use manes_runtime::query::EventView;
+use manes_runtime::query::{ActivationView, EventView};
 use std::io::{IsTerminal as _, Read as _};
+use std::path::Path;
 
 /// Submits the event, waits, prints the results.
 pub(crate) async fn run(global: &Global, args: RunArgs) -> anyhow::Result<Exit> {
@@ -64,6 +65,20 @@ fn exit(reply: &RunReply) -> Exit {
     }
 }
 
+/// What failed and is not tried again.
+fn failures(reply: &RunReply) -> impl Iterator<Item = &ActivationView> {
+    reply.flow.activations.iter().filter(|a| !matches!(a.status.as_str(), "done" | "open") && a.fate != "again")
+}
+
+/// The options under which another command finds the same ledger.
+fn options(global: &Global) -> String {
+    match &global.ledger {
+        Some(ledger) => format!(" --ledger {}", ledger.display()),
+        None if global.manifest == Path::new("manes.toml") => String::new(),
+        None => format!(" --manifest {}", global.manifest.display()),
+    }
+}
+
 fn print(global: &Global, reply: &RunReply) -> anyhow::Result<()> {
     let flow = &reply.flow;
     for (event, why) in unrouted(reply) {
@@ -74,9 +89,12 @@ fn print(global: &Global, reply: &RunReply) -> anyhow::Result<()> {
         let results: Vec<_> = results(reply)
             .map(|event| serde_json::json!({ "topic": event.topic, "data": event.data, "record": event.record }))
             .collect();
+        let failures: Vec<_> = failures(reply)
+            .map(|a| serde_json::json!({ "agent": a.agent, "status": a.status, "message": a.message, "fate": a.fate }))
+            .collect();
         let shape = serde_json::json!({
             "flow": flow.flow, "status": word, "new": reply.new, "results": results,
-            "activations": flow.activations.len(),
+            "activations": flow.activations.len(), "failures": failures, "waiting": reply.waiting,
             "elapsed_ns": flow.activations.iter().map(|a| a.elapsed_ns).sum::<u64>(),
         });
         say!("{shape}");
@@ -87,11 +105,17 @@ fn print(global: &Global, reply: &RunReply) -> anyhow::Result<()> {
     for event in results(reply) {
         say!("{}", shown(event.data.as_deref().unwrap_or_default()));
     }
-    for activation in flow.activations.iter().filter(|a| a.status != "done") {
-        tell!("{}: {} {}", activation.agent, activation.status, render::plain(&activation.message));
+    for activation in failures(reply) {
+        tell!("{}: {}: {}", activation.agent, activation.status, render::plain(&activation.message));
+        for line in render::last_words(&activation.stderr) {
+            tell!("  {line}");
+        }
     }
-    let id = flow.flow.short();
+    for waiting in &reply.waiting {
+        tell!("{}", render::plain(waiting));
+    }
+    let (id, options) = (flow.flow.short(), options(global));
     let repeated = if reply.new { "" } else { " (submitted before)" };
-    tell!("flow {id}… {word}{repeated} · manes flow {id} · manes replay {id}");
+    tell!("flow {id}… {word}{repeated} · manes{options} flow {id} · manes{options} replay {id}");
     Ok(())
 }

@@ -81,7 +81,7 @@ async fn run(host: &Host, request: RunRequest) -> anyhow::Result<RunReply> {
     record.attempts.iter_mut().for_each(|attempt| attempt.calls.clear());
     let mut flow = query::view(submitted.flow, &record);
     flow.events.iter_mut().filter(|event| !event.result).for_each(|event| event.data = None);
-    Ok(RunReply { new: submitted.new, ended, flow })
+    Ok(RunReply { new: submitted.new, ended, waiting: waiting(host, ended).await?, flow })
 }
 
 /// Who takes what. It stays so as long as the host runs: what is loaded later changes who can handle events, not who
@@ -105,6 +105,31 @@ async fn load(host: &Host, request: LoadRequest) -> anyhow::Result<LoadReply> {
     Ok(LoadReply { started: brought.started, waits_for: brought.waits_for })
 }
 
+/// Who has events queued and cannot begin, and why.
+async fn waiting(host: &Host, ended: bool) -> anyhow::Result<Vec<String>> {
+    if ended {
+        return Ok(Vec::new());
+    }
+    let capabilities = host.capabilities().await;
+    let loadable: Vec<&str> = capabilities.iter().filter(|c| c.state == "unloaded").map(|c| c.name.as_str()).collect();
+    let hint = match loadable.as_slice() {
+        [] => String::new(),
+        names => format!("; not loaded: {} (`manes load NAME`)", names.join(", ")),
+    };
+    let mut lines = Vec::new();
+    for agent in host.agents().await?.into_iter().filter(|agent| agent.queued > 0) {
+        let waits_for = host.waits_for(&agent.name).await;
+        match agent.state {
+            "paused" => lines.push(format!("{} is paused; `manes resume {}` lets it go on", agent.name, agent.name)),
+            _ if !waits_for.is_empty() => {
+                lines.push(format!("{} waits for {}{hint}", agent.name, waits_for.join(", ")));
+            }
+            _ => {}
+        }
+    }
+    Ok(lines)
+}
+
 async fn requeue(host: &Host, request: RequeueRequest) -> anyhow::Result<RunReply> {
     let submitted = host.requeue(request.activation, SUBMITTER).await.map_err(refused)?;
     let wait = Duration::from_millis(request.timeout_ms);
@@ -114,7 +139,8 @@ async fn requeue(host: &Host, request: RequeueRequest) -> anyhow::Result<RunRepl
     };
     let mut record = query::gather(host.ledger(), submitted.flow)?;
     record.attempts.iter_mut().for_each(|attempt| attempt.calls.clear());
-    Ok(RunReply { new: true, ended, flow: query::view(submitted.flow, &record) })
+    let flow = query::view(submitted.flow, &record);
+    Ok(RunReply { new: true, ended, waiting: waiting(host, ended).await?, flow })
 }
 
 fn refused(error: HostError) -> anyhow::Error {

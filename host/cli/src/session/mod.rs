@@ -37,6 +37,9 @@ pub(crate) struct RunReply {
     pub(crate) new: bool,
     /// False if it was not finished in time.
     pub(crate) ended: bool,
+    /// Who keeps it waiting, and for what, if it was not.
+    #[serde(default)]
+    pub(crate) waiting: Vec<String>,
     /// The flow as it stands, without its calls and without data that is no result.
     pub(crate) flow: FlowView,
 }

@@ -3,7 +3,7 @@
 use crate::chain::{Chain, key};
 use crate::sample::golden;
 use crate::{repository, same_or_update};
-use manes_core::ids::{ActivationId, EventKey, LedgerId, PublicKey, hash, hex, unhex};
+use manes_core::ids::{ActivationId, Digest, EventKey, LedgerId, PublicKey, hash, hex, unhex};
 use manes_core::item::Item;
 use manes_core::keys;
 use manes_core::receipt::Receipt;
@@ -218,6 +218,63 @@ fn records() -> String {
     chapter.finish()
 }
 
+/// Kinds and fields that came after the golden ledger, one envelope each.
+fn later_records() -> String {
+    let mut chapter = Chapter::new("Records of kinds and with fields that the golden ledger does not have");
+    let (leaf, activation) = (Digest([7; 32]), ActivationId([8; 32]));
+    let event = EventKey([9; 32]);
+    let base =
+        |kind: Kind| Envelope { principal: Some("client/cli".into()), critical: Some(true), ..Envelope::new(kind, 1) };
+    let requeue = Envelope {
+        cause: Some(leaf),
+        flow: Some(event.flow()),
+        event: Some(event),
+        agent: Some("summer".into()),
+        activation: Some(activation),
+        generation: Some(1),
+        ..base(Kind::Requeue)
+    };
+    let resumed = Envelope {
+        cause: Some(leaf),
+        activation: Some(activation),
+        attempt: Some(1),
+        ..Envelope::new(Kind::Resumed, 1)
+    };
+    let again = Envelope {
+        cause: Some(leaf),
+        activation: Some(activation),
+        status: Some(2),
+        not_before_ns: Some(1_000_000_001),
+        fate: Some(1),
+        ..Envelope::new(Kind::End, 1)
+    };
+    let reused = Envelope {
+        cause: Some(leaf),
+        activation: Some(activation),
+        attempt: Some(2),
+        call: Some(1),
+        status: Some(3),
+        earlier: Some(leaf),
+        ..Envelope::new(Kind::Outcome, 1)
+    };
+    let records = [
+        resumed,
+        requeue,
+        Envelope { flow: Some(event.flow()), ..base(Kind::Cancel) },
+        Envelope { agent: Some("summer".into()), ..base(Kind::Pause) },
+        Envelope { agent: Some("summer".into()), ..base(Kind::Unpause) },
+        again,
+        reused,
+    ];
+    for envelope in records {
+        let bytes = envelope.encode();
+        assert_eq!(Envelope::decode(&bytes).as_ref(), Ok(&envelope));
+        chapter.line(&format!("{} (kind {})", envelope.kind().name(), envelope.kind), hex(&bytes));
+        chapter.line("  leaf hash", leaf_hash(&bytes));
+    }
+    chapter.finish()
+}
+
 /// A ledger of two blocks: genesis and key, then one event.
 fn ledger() -> String {
     let mut chain = Chain::new();
@@ -256,6 +313,6 @@ fn the_vectors_in_the_document_are_what_the_code_yields() {
     let text = std::fs::read_to_string(&path).expect("FORMAT.md is there");
     let (before, rest) = text.split_once(BEGIN).expect("the vectors begin");
     let (_, after) = rest.split_once(END).expect("the vectors end");
-    let vectors = [values(), ids(), strict(), contents(), records(), ledger()].concat();
+    let vectors = [values(), ids(), strict(), contents(), records(), later_records(), ledger()].concat();
     same_or_update(&path, format!("{before}{BEGIN}\n{vectors}\n{END}{after}").as_bytes());
 }

@@ -134,6 +134,11 @@ impl Host {
         self.manifest.capability.keys().map(view).collect()
     }
 
+    /// Interfaces that an agent or a capability waits for.
+    pub async fn waits_for(&self, name: &str) -> Vec<String> {
+        self.registry.lock().await.waits.get(name).cloned().unwrap_or_default()
+    }
+
     /// Why there is nothing to load under this name.
     fn not_loadable(&self, name: &str) -> HostError {
         let capabilities: Vec<&str> = self.manifest.capability.keys().map(String::as_str).collect();

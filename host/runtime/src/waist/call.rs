@@ -297,7 +297,7 @@ impl Waist {
             OnUnknown::Fail | OnUnknown::Ask => {
                 let advice = match seen.facts {
                     Facts::Capability { .. } => {
-                        "if it may be made again, say so in its grant with: on_unknown = \"repeat\""
+                        "if it may be made again, say so in its grant with: on-unknown = \"repeat\""
                     }
                     _ => "look there, then requeue the activation to have all of it done once more",
                 };

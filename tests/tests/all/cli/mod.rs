@@ -15,5 +15,6 @@ mod proofs;
 mod replay;
 mod run;
 mod show;
+mod steer;
 mod tampered;
 mod up;
