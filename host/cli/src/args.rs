@@ -74,6 +74,12 @@ pub(crate) enum Command {
     /// Verify the ledger: every byte, signature and link
     #[command(after_help = "Example: manes verify --checkpoint yesterday.checkpoint")]
     Verify(VerifyArgs),
+    /// Print the last signed head of the ledger, to be held against it later
+    #[command(after_help = "Example: manes checkpoint > today.checkpoint")]
+    Checkpoint,
+    /// Copy the ledger's folder, also while its host runs, and verify the copy
+    #[command(after_help = "Example: manes backup /mnt/backup/2026-11-21")]
+    Backup(BackupArgs),
     /// Print a proof of one record that stands on its own
     #[command(after_help = "Example: manes receipt 12 > receipt.json && manes-verify receipt receipt.json")]
     Receipt(ReceiptArgs),
@@ -204,6 +210,14 @@ pub(crate) struct VerifyArgs {
     /// The ledger must have this id
     #[arg(long, value_name = "HEX")]
     pub(crate) ledger_id: Option<String>,
+}
+
+/// Arguments of `backup`.
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// A new or empty folder
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
 }
 
 /// Arguments of `receipt`.

@@ -52,6 +52,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Flows(args) => commands::flows::flows(global, &args),
         Command::Log(args) => commands::log::log(global, &args),
         Command::Verify(args) => commands::verify::verify(global, &args),
+        Command::Checkpoint => commands::backup::checkpoint(global),
+        Command::Backup(args) => commands::backup::backup(global, &args),
         Command::Receipt(args) => commands::receipt::receipt(global, &args),
         Command::Replay(args) => commands::replay::replay(global, args).await,
         Command::Completion(args) => Ok(commands::completion::completion(&args)),

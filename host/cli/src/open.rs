@@ -70,10 +70,13 @@ async fn start(global: &Global, manifest: Manifest) -> anyhow::Result<Host> {
     let seams = Seams::system();
     let ledger = Embedded::open(&folder, &home, seams.clone(), Options::default());
     let ledger = ledger.map_err(|error| match error {
-        OpenError::Io { .. } | OpenError::Locked { .. } => {
-            anyhow::Error::new(error).context(format!("failed to open the ledger in {}", folder.display()))
+        OpenError::Damaged { .. }
+        | OpenError::Violation { .. }
+        | OpenError::Behind { .. }
+        | OpenError::Checkpoint { .. } => {
+            coded(Exit::Unverified, format!("the ledger in {} cannot be used: {error}", folder.display()))
         }
-        damaged => coded(Exit::Unverified, format!("the ledger in {} cannot be used: {damaged}", folder.display())),
+        other => anyhow::Error::new(other).context(format!("failed to open the ledger in {}", folder.display())),
     })?;
     let ledger: Arc<dyn Ledger> = Arc::new(ledger);
     Ok(Host::start_prepared(ledger, wasm, seams, manifest, prepared).await?)

@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub(crate) mod backup;
 pub(crate) mod completion;
 pub(crate) mod dead;
 pub(crate) mod flow;

@@ -11,6 +11,7 @@
 //! | `tail`, `blobs`, `files` | where bytes go and when they are durable |
 //! | `opening`, `scan` | what is believed: verifying from the first block; a torn end against damage |
 //! | `store`, `index`, `decoded` | reads, proved against the verified chain |
+//! | `backup` | a verified copy, taken beside a writer |
 //! | [`disk`], `health` | the seam to the operating system; the first failure is the last |
 //!
 //! Architecture invariants: an append is acknowledged after its sync and never before. One thread owns the chain and
@@ -18,6 +19,7 @@
 //! and the last head that was seen lie in the [key store](crate::keystore).
 
 mod api;
+mod backup;
 mod blobs;
 mod chain;
 #[cfg(test)]
@@ -42,6 +44,7 @@ mod tests;
 mod writer;
 
 pub use api::{Appended, BATCH_BYTES_MAX, BoxFuture, Entry, Ledger, READ_BYTES_MAX};
+pub use backup::{Backup, backup};
 pub use embedded::{Embedded, Options};
 pub use error::{LedgerError, OpenError};
 pub use inbox::{Feed, Inbox};

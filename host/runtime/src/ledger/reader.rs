@@ -96,6 +96,12 @@ impl Reader {
         self.store.records()
     }
 
+    /// Where what was verified ends: segment, and byte in it.
+    pub(super) fn verified_end(&self) -> (u32, u64) {
+        let state = self.state();
+        (state.scan.segment, state.scan.at)
+    }
+
     /// How the last segment ends: an incomplete block is left out, but not kept silent about.
     #[must_use]
     pub fn end(&self) -> End {

@@ -5,11 +5,13 @@
 //! each run what holds for all of them: no colours into a pipe, no panic, a documented exit code. Where a test waits,
 //! it polls a fact that can be observed, with a deadline.
 
+mod backup;
 pub(crate) mod cmd;
 mod control;
 pub(crate) mod desk;
 mod help;
 mod ids;
+mod killed;
 mod manifest;
 mod proofs;
 mod replay;
