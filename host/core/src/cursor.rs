@@ -127,6 +127,12 @@ pub struct Cursor {
     matched: u64,
 }
 
+impl Default for Cursor {
+    fn default() -> Self {
+        Self::new(Vec::new(), Strictness::Exact)
+    }
+}
+
 impl Cursor {
     /// A cursor at the start of `calls`.
     #[must_use]

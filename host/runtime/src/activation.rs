@@ -4,9 +4,10 @@ use crate::attempt::{self, Run};
 use crate::deploy::Deployment;
 use crate::earlier::Earlier;
 use crate::event::Event;
-use crate::journal::{Journal, Subject};
-use crate::ledger::{Entry, Ledger};
+use crate::journal::{Journal, Prefix, Subject};
+use crate::ledger::{Entry, Ledger, LedgerError};
 use crate::provider::Mirror;
+use crate::query::AttemptRecord;
 use crate::router::Work;
 use crate::seams::Seams;
 use manes_core::fate::{Fate, backoff_ns};
@@ -52,16 +53,53 @@ pub async fn execute(
     };
     let begun = context.seams.clock.monotonic_ns();
     let recorded_mib = deployment.limits.recorded_mib;
-    let journal = Journal::live(subject, context.seams.clone(), context.ledger.clone(), recorded_mib, earlier);
+    let (seams, ledger) = (context.seams.clone(), context.ledger.clone());
+    let prefix = prefix(context, work).map_err(|error| error.to_string())?;
+    let missing = prefix.as_ref().and_then(|prefix| prefix.missing.clone());
+    let journal = match prefix {
+        Some(prefix) => Journal::resuming(subject, seams, ledger, recorded_mib, earlier, prefix),
+        None => Journal::live(subject, seams, ledger, recorded_mib, earlier),
+    };
     let attempt = u32::try_from(work.attempt).unwrap_or(u32::MAX);
     let run = tokio::select! {
         biased;
         () = cancel(cancelled) => Run::cancelled(),
+        // What is not kept any more cannot be followed, and must not be done once more.
+        () = std::future::ready(()), if missing.is_some() => Run::interrupted(&missing.unwrap_or_default()),
         run = attempt::run(deployment, &event, attempt, &journal, &context.mirror) => run,
+    };
+    let run = match journal.is_recovering().then(|| journal.rest()).flatten() {
+        // Cancelled while it was caught up with, or not what it was: nothing of this run may become visible.
+        Some(left) if run.status != EndStatus::Cancelled => Run::interrupted(&left.to_string()),
+        _ => run,
     };
     let elapsed_ns = context.seams.clock.monotonic_ns().saturating_sub(begun);
     let fate = fate(run.status, work.attempt, deployment.attempts);
     commit(context, &journal, &event, &run, fate, elapsed_ns).await
+}
+
+/// What a host that died recorded of the attempt, if there was one.
+fn prefix(context: &Context, work: &Work) -> Result<Option<Prefix>, LedgerError> {
+    let read = |index: u64| Ok(context.ledger.read(index, 1)?.into_iter().next());
+    let Some(start) = work.start.map(read).transpose()?.flatten() else { return Ok(None) };
+    let calls = work.calls.iter().map(|index| read(*index)).collect::<Result<Vec<_>, LedgerError>>()?;
+    let calls: Vec<Entry> = calls.into_iter().flatten().collect();
+    let mut prefix = Prefix { start: start.leaf, ..Prefix::default() };
+    for call in &calls {
+        if call.envelope.kind() == Kind::Intent {
+            prefix.announced.push((call.leaf, call.envelope.clone()));
+        } else {
+            prefix.calls += 1;
+            prefix.announced.retain(|(leaf, _)| Some(*leaf) != call.envelope.cause);
+        }
+    }
+    let (emitted, event, deployment) = (Vec::new(), None, None);
+    let attempt = AttemptRecord { start, calls, end: None, emitted, event, deployment };
+    match attempt.recorded_calls() {
+        Ok(own) => prefix.own = own,
+        Err(missing) => prefix.missing = Some(missing.to_string()),
+    }
+    Ok(Some(prefix))
 }
 
 /// Resolves when it is said, and never if nobody can say it any more.

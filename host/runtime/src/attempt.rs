@@ -62,6 +62,12 @@ impl Run {
         Self::end(EndStatus::Cancelled, "its flow was cancelled")
     }
 
+    /// After its host died, it did not do again what it had done.
+    #[must_use]
+    pub fn interrupted(why: &str) -> Self {
+        Self::end(EndStatus::Interrupted, format!("after its host died, this attempt did not follow its record: {why}"))
+    }
+
     fn end(status: EndStatus, message: impl Into<String>) -> Self {
         let (emitted, stderr) = (Vec::new(), String::new());
         Self { status, message: message.into(), emitted, fuel: 0, stderr, log_cut: 0, ended: None, after_ms: None }

@@ -88,7 +88,50 @@ pub enum CallEnd<'a> {
 #[derive(Debug)]
 enum Mode {
     Live(Live),
+    /// Answers from what the attempt's first host recorded, and is live after it.
+    Recovering(Cursor, Live),
     Replaying(Cursor),
+}
+
+impl Mode {
+    /// What writes, if something does.
+    const fn live(&mut self) -> Option<&mut Live> {
+        match self {
+            Self::Live(live) | Self::Recovering(_, live) => Some(live),
+            Self::Replaying(_) => None,
+        }
+    }
+}
+
+/// What a journal says about a call.
+#[derive(Debug)]
+pub enum Answer {
+    /// As it was recorded.
+    Recorded(RecordedCall),
+    /// Nothing: it is to be made.
+    Make,
+    /// Nothing, for the first time since this attempt goes on: what its first host held died with it.
+    MakeAfterRecovery,
+    /// It was announced by the host that died, and has no outcome: it may have taken place.
+    Unknown {
+        /// Leaf hash of its intent.
+        intent: Digest,
+    },
+}
+
+/// What an attempt's first host left.
+#[derive(Debug, Default)]
+pub struct Prefix {
+    /// Leaf hash of its start.
+    pub start: Digest,
+    /// The agent's own calls.
+    pub own: Vec<RecordedCall>,
+    /// Intents without an outcome.
+    pub announced: Vec<(Digest, Envelope)>,
+    /// Outcomes, those of capabilities included.
+    pub calls: u64,
+    /// Why the calls cannot be answered from the record, if they cannot.
+    pub missing: Option<String>,
 }
 
 #[derive(Debug)]
@@ -176,6 +219,39 @@ impl Journal {
         Self { subject: Arc::new(subject), seams, mode: Arc::new(Mutex::new(Mode::Live(live))) }
     }
 
+    /// A journal that goes on where the attempt's first host stopped.
+    #[must_use]
+    pub fn resuming(
+        subject: Subject,
+        seams: Seams,
+        ledger: Arc<dyn Ledger>,
+        recorded_mib_max: u64,
+        earlier: Earlier,
+        prefix: Prefix,
+    ) -> Self {
+        let resumed = Envelope {
+            cause: Some(prefix.start),
+            activation: Some(subject.activation),
+            attempt: Some(subject.attempt),
+            ..Envelope::new(Kind::Resumed, seams.clock.now_ns())
+        };
+        let live = Live {
+            ledger,
+            start: prefix.start,
+            buffer: vec![Record::new(resumed, None, true)],
+            inflight: None,
+            announced: prefix.announced,
+            earlier,
+            calls: prefix.calls,
+            recorded_bytes: 0,
+            recorded_mib_max,
+            log_cut: 0,
+            section: Scope::Agent.section(&subject.agent),
+        };
+        let mode = Mode::Recovering(Cursor::new(prefix.own, Strictness::Exact), live);
+        Self { subject: Arc::new(subject), seams, mode: Arc::new(Mutex::new(mode)) }
+    }
+
     /// A journal that answers from a record.
     #[must_use]
     pub fn replaying(subject: Subject, seams: Seams, cursor: Cursor) -> Self {
@@ -198,23 +274,72 @@ impl Journal {
         work(&mut self.mode.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// In replay, the recorded call at this place; `None` when live.
+    /// What is recorded of the call at this place.
     ///
     /// # Errors
     /// [`Ended::Diverged`].
-    pub fn recorded(
-        &self,
-        call: &CallRecord<'_>,
-        signature: &Signature,
-        args: &[Value],
-    ) -> Result<Option<RecordedCall>, Ended> {
-        self.with(|mode| match mode {
-            Mode::Live(_) => Ok(None),
-            Mode::Replaying(cursor) => cursor
-                .expect(call.number, call.function, call.effect, signature, args)
-                .map(Some)
-                .map_err(Ended::Diverged),
+    pub fn recorded(&self, call: &CallRecord<'_>, signature: &Signature, args: &[Value]) -> Result<Answer, Ended> {
+        let expect = |cursor: &mut Cursor| {
+            cursor.expect(call.number, call.function, call.effect, signature, args).map_err(Ended::Diverged)
+        };
+        self.with(|mode| {
+            let over = match mode {
+                Mode::Live(_) => return Ok(Answer::Make),
+                Mode::Replaying(cursor) => return expect(cursor).map(Answer::Recorded),
+                Mode::Recovering(cursor, live) if cursor.rest().is_some() => {
+                    let recorded = expect(cursor)?;
+                    let open = |(_, intent): &&(Digest, Envelope)| {
+                        intent.parent.is_none() && intent.call == Some(recorded.number)
+                    };
+                    match live.announced.iter().find(open) {
+                        Some((intent, _)) => return Ok(Answer::Unknown { intent: *intent }),
+                        None => return Ok(Answer::Recorded(recorded)),
+                    }
+                }
+                Mode::Recovering(..) => true,
+            };
+            self.over(mode, over);
+            Ok(Answer::MakeAfterRecovery)
         })
+    }
+
+    /// Recovery is over: the rest is live.
+    fn over(&self, mode: &mut Mode, over: bool) {
+        if over && let Mode::Recovering(_, live) = std::mem::replace(mode, Mode::Replaying(Cursor::default())) {
+            *mode = Mode::Live(live);
+        }
+    }
+
+    /// True while answers come from what the attempt's first host recorded.
+    #[must_use]
+    pub fn is_recovering(&self) -> bool {
+        self.with(|mode| matches!(mode, Mode::Recovering(..)))
+    }
+
+    /// A call that was announced before its host died gets its outcome: nobody knows. Returns when that is durable.
+    ///
+    /// # Errors
+    /// A failing ledger.
+    pub async fn give_up(&self, intent: Digest) -> Result<(), Ended> {
+        let found = self.with(|mode| {
+            let live = mode.live()?;
+            let place = live.announced.iter().position(|(leaf, _)| *leaf == intent)?;
+            Some(live.announced.remove(place))
+        });
+        if let Some((leaf, envelope)) = found {
+            self.outcome_unknown(leaf, &envelope, "the host stopped before this call returned");
+        }
+        self.flush().await
+    }
+
+    fn outcome_unknown(&self, leaf: Digest, intent: &Envelope, why: &str) {
+        let record = unknown(&self.seams, leaf, intent, why);
+        self.with(|mode| {
+            if let Some(live) = mode.live() {
+                live.buffer.push(record);
+                live.calls += 1;
+            }
+        });
     }
 
     /// True when answers come from a record.
@@ -234,7 +359,7 @@ impl Journal {
     pub fn rest(&self) -> Option<Divergence> {
         self.with(|mode| match mode {
             Mode::Live(_) => None,
-            Mode::Replaying(cursor) => cursor.rest(),
+            Mode::Recovering(cursor, _) | Mode::Replaying(cursor) => cursor.rest(),
         })
     }
 
@@ -262,7 +387,7 @@ impl Journal {
         let record = Record::new(envelope, Some((self.seams.salt(), body)), keep);
         let leaf = record.leaf();
         self.with(|mode| {
-            let Mode::Live(live) = mode else { return Ok(leaf) };
+            let Some(live) = mode.live() else { return Ok(leaf) };
             live.buffer.push(record);
             live.count(RECORD_OVERHEAD_BYTES + kept).map(|()| leaf)
         })
@@ -270,19 +395,17 @@ impl Journal {
 
     /// Counts log text that was not passed on.
     pub fn cut(&self, bytes: u64) {
-        self.with(|mode| match mode {
-            Mode::Live(live) => live.log_cut = live.log_cut.saturating_add(bytes),
-            Mode::Replaying(_) => {}
+        self.with(|mode| {
+            if let Some(live) = mode.live() {
+                live.log_cut = live.log_cut.saturating_add(bytes);
+            }
         });
     }
 
     /// Bytes of log text that were not passed on.
     #[must_use]
     pub fn log_cut(&self) -> u64 {
-        self.with(|mode| match mode {
-            Mode::Live(live) => live.log_cut,
-            Mode::Replaying(_) => 0,
-        })
+        self.with(|mode| mode.live().map_or(0, |live| live.log_cut))
     }
 
     /// Counts an event that is about to be emitted: the append that carries it has room for what the limit allows.
@@ -290,10 +413,7 @@ impl Journal {
     /// # Errors
     /// The attempt's recording limit.
     pub fn emitting(&self, bytes: u64) -> Result<(), Ended> {
-        self.with(|mode| match mode {
-            Mode::Live(live) => live.count(2 * RECORD_OVERHEAD_BYTES + bytes),
-            Mode::Replaying(_) => Ok(()),
-        })
+        self.with(|mode| mode.live().map_or(Ok(()), |live| live.count(2 * RECORD_OVERHEAD_BYTES + bytes)))
     }
 
     /// Records that `call` is about to be performed. Returns when that is durable, with the intent's leaf hash.
@@ -305,7 +425,7 @@ impl Journal {
         let envelope = self.envelope(Kind::Intent, call, self.start());
         let leaf = self.push(envelope.clone(), body, call.parent.is_some())?;
         self.with(|mode| {
-            if let Mode::Live(live) = mode {
+            if let Some(live) = mode.live() {
                 live.announced.push((leaf, envelope));
             }
         });
@@ -336,7 +456,7 @@ impl Journal {
         };
         let pushed = self.push(envelope, body, call.parent.is_some());
         self.with(|mode| {
-            if let Mode::Live(live) = mode {
+            if let Some(live) = mode.live() {
                 live.calls += 1;
                 live.announced.retain(|(leaf, _)| Some(*leaf) != intent);
             }
@@ -350,16 +470,13 @@ impl Journal {
     /// Leaf hash of the attempt's start; of zeros in replay.
     #[must_use]
     pub fn start(&self) -> Digest {
-        self.with(|mode| match mode {
-            Mode::Live(live) => live.start,
-            Mode::Replaying(_) => Digest::default(),
-        })
+        self.with(|mode| mode.live().map_or_else(Digest::default, |live| live.start))
     }
 
     /// Hands the buffer to the ledger without waiting.
     fn flush_soon(&self) {
         self.with(|mode| {
-            let Mode::Live(live) = mode else { return };
+            let Some(live) = mode.live() else { return };
             if live.buffer.is_empty() {
                 return;
             }
@@ -380,45 +497,31 @@ impl Journal {
     /// Waits until everything so far is durable.
     async fn flush(&self) -> Result<(), Ended> {
         self.flush_soon();
-        let inflight = self.with(|mode| match mode {
-            Mode::Live(live) => live.inflight.clone(),
-            Mode::Replaying(_) => None,
-        });
+        let inflight = self.with(|mode| mode.live().and_then(|live| live.inflight.clone()));
         settle(inflight).await.map_err(|error| Ended::Ledger(error.to_string()))
     }
 
     /// What an earlier attempt knows of the write with this key.
     #[must_use]
     pub fn earlier(&self, key: &Digest) -> Option<Write> {
-        self.with(|mode| match mode {
-            Mode::Live(live) => live.earlier.get(key).cloned(),
-            Mode::Replaying(_) => None,
-        })
+        self.with(|mode| mode.live().and_then(|live| live.earlier.get(key).cloned()))
     }
 
     /// Number of calls so far.
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.with(|mode| match mode {
-            Mode::Live(live) => live.calls,
+            Mode::Live(live) | Mode::Recovering(_, live) => live.calls,
             Mode::Replaying(cursor) => cursor.matched(),
         })
     }
 
     /// Calls that were cut off in the middle: whether they took place, nobody knows.
     fn give_up_announced(&self) {
-        let announced = self.with(|mode| match mode {
-            Mode::Live(live) => std::mem::take(&mut live.announced),
-            Mode::Replaying(_) => Vec::new(),
-        });
+        let announced =
+            self.with(|mode| mode.live().map(|live| std::mem::take(&mut live.announced)).unwrap_or_default());
         for (leaf, intent) in announced {
-            let record = unknown(&self.seams, leaf, &intent, "the attempt ended before this call returned");
-            self.with(|mode| {
-                if let Mode::Live(live) = mode {
-                    live.buffer.push(record);
-                    live.calls += 1;
-                }
-            });
+            self.outcome_unknown(leaf, &intent, "the attempt ended before this call returned");
         }
     }
 
@@ -444,7 +547,7 @@ impl Journal {
         };
         let end = Record::new(envelope, Some((self.seams.salt(), body)), true);
         self.with(|mode| {
-            if let Mode::Live(live) = mode {
+            if let Some(live) = mode.live() {
                 // Events come before the end: whoever has read the end has read all that it made visible.
                 live.buffer.extend(events);
                 live.buffer.push(end);

@@ -151,6 +151,64 @@ async fn a_request_whose_outcome_is_unknown_is_repeated_only_if_its_method_allow
     Ok(())
 }
 
+/// Up to the cut the attempt gets what its first host recorded, and no write is made again; from there on it is live.
+#[tokio::test]
+async fn an_attempt_whose_host_died_goes_on_where_it_stopped() -> Result<()> {
+    let (server, files, elsewhere) = (Server::start().await?, tempfile::tempdir()?, tempfile::tempdir()?);
+    let build = |answer: &str| {
+        let interface = format!("{{ interface = \"fixture:echo/echo\", on-unknown = \"{answer}\" }}");
+        TestHost::script()
+            .attempts(5)
+            .line(&format!("capabilities = [{interface}]"))
+            .capability("echo", "echo")
+            .directory(files.path(), "/out", "read-write")
+            .http(&format!("GET {}/", server.authority()))
+    };
+    let script = json!([
+        ["random-u64"],
+        ["store", "one.txt", "before the cut"],
+        ["out", "stderr", "write-and-flush", "said once\n"],
+        ["fetch", server.url("/hang")],
+        ["store", "two.txt", "after the cut"],
+        ["out", "stderr", "check"],
+        ["report", "a.reported"]
+    ]);
+    let folder = tempfile::tempdir()?;
+    let host = build("repeat").start_embedded(folder.path()).await?;
+    let submitted = host.submit("a.do", &script).await?;
+    let asked = |entry: &Entry| {
+        entry.envelope.kind() == Kind::Intent
+            && entry.envelope.function.as_deref().is_some_and(|f| f.ends_with("#handle"))
+    };
+    host.until("request", asked).await?;
+    copy(folder.path(), elsewhere.path())?;
+    std::fs::remove_file(files.path().join("one.txt"))?;
+    let after = build("repeat").start_embedded(elsewhere.path()).await?;
+    while server.seen().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    server.stop().await;
+    let flow = after.ended(&submitted).await?;
+    ensure!(statuses(&flow) == [(1, "done")], "{}", view::sketch(&flow));
+    ensure!(!files.path().join("one.txt").exists(), "a write was made again that was recorded");
+    ensure!(files.path().join("two.txt").exists(), "what came after was not made");
+    let entries = after.entries()?;
+    ensure!(entries.iter().filter(|entry| entry.envelope.kind() == Kind::Resumed).count() == 1);
+    let fetches: Vec<&str> = flow.activations[0]
+        .calls
+        .iter()
+        .filter(|call| call.function.ends_with("#fetch"))
+        .map(|call| call.status.as_str())
+        .collect();
+    ensure!(fetches == ["unknown", "returned"], "{fetches:?}");
+    let random = flow.activations[0].calls.iter().find(|call| call.function.ends_with("get-random-u64"));
+    let random = random.and_then(|call| call.outcome.clone()).context("a random number")?;
+    ensure!(view::reported(&flow)?[0] == random, "it went on with another number than the recorded one");
+    ensure!(after.replay_all(flow.flow).await?.iter().all(|verdict| verdict.identical), "it does not replay");
+    after.stop().await?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_dead_letter_is_requeued_once_and_survives_a_restart() -> Result<()> {
     let folder = tempfile::tempdir()?;

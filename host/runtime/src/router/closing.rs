@@ -15,7 +15,12 @@ use std::collections::HashMap;
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub(super) fn interrupted(context: &Context, work: &Work, attempts: u64) -> Result<Vec<Record>, LedgerError> {
+pub(super) fn close(
+    context: &Context,
+    work: &Work,
+    status: EndStatus,
+    attempts: u64,
+) -> Result<Vec<Record>, LedgerError> {
     let Some(start) = work.start.map(|index| entry(context, index)).transpose()?.flatten() else {
         return Ok(Vec::new());
     };
@@ -39,16 +44,19 @@ pub(super) fn interrupted(context: &Context, work: &Work, attempts: u64) -> Resu
         })
         .collect();
     calls += records.len() as u64;
-    let status = EndStatus::Interrupted;
     let fate = fate(status, work.attempt, attempts);
     let now = context.seams.clock.now_ns();
     let end = Envelope {
         calls: Some(calls),
-        fate: Some(fate.number()),
+        fate: (fate != Fate::Final).then(|| fate.number()),
         not_before_ns: (fate == Fate::Again).then(|| now.saturating_add(backoff_ns(status, work.attempt))),
         ..end(&start.envelope, start.leaf, status, now)
     };
-    records.push(with_message(context, end, "the host stopped before this attempt ended"));
+    let message = match status {
+        EndStatus::Cancelled => "its flow was cancelled",
+        _ => "the host stopped before this attempt ended",
+    };
+    records.push(with_message(context, end, message));
     Ok(records)
 }
 

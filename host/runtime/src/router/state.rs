@@ -163,6 +163,11 @@ impl State {
                     self.settle(entry.envelope.flow);
                 }
             }
+            Kind::Resumed => {
+                if let Some(work) = entry.envelope.activation.and_then(|id| self.works.get_mut(&id)) {
+                    work.resumed += 1;
+                }
+            }
             Kind::Requeue => self.requeued(entry),
             Kind::Cancel => return self.cancelled(entry),
             Kind::Pause | Kind::Unpause => {
@@ -171,7 +176,7 @@ impl State {
                     agent.paused = entry.envelope.kind() == Kind::Pause;
                 }
             }
-            Kind::Genesis | Kind::Key | Kind::Conflict | Kind::Resumed | Kind::Unknown(_) => {}
+            Kind::Genesis | Kind::Key | Kind::Conflict | Kind::Unknown(_) => {}
         }
         Vec::new()
     }

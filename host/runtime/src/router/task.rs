@@ -20,6 +20,8 @@ use tokio::task::JoinHandle;
 const READ_WINDOW: usize = 1024;
 /// Attempts under way on this host: each holds an instance for the agent and one for each provider.
 const ATTEMPTS_AT_ONCE: u32 = 32;
+/// How often an attempt is gone on with: one that takes its host down each time must not do so for ever.
+const RESUMES_MAX: u64 = 3;
 /// Longest wait for anything that may happen.
 const LONG: Duration = Duration::from_secs(60);
 /// Commands that may wait.
@@ -92,6 +94,8 @@ struct Router {
     prepared: HashMap<Digest, Arc<Deployment>>,
     /// Who waits for a flow's end, with the position that must have been read before.
     waiters: HashMap<FlowId, Vec<Waiter>>,
+    /// Activations that the last host left open, until attempts may be made.
+    open: Vec<ActivationId>,
     /// Attempts under way: sending, or dropping, cancels one.
     attempts: HashMap<ActivationId, oneshot::Sender<()>>,
     notes: mpsc::UnboundedSender<Note>,
@@ -131,6 +135,7 @@ pub async fn start(context: Context, results: Vec<Pattern>) -> Result<Handle, Ro
         state,
         prepared: HashMap::new(),
         waiters: HashMap::new(),
+        open: Vec::new(),
         attempts: HashMap::new(),
         notes,
         running: 0,
@@ -148,19 +153,39 @@ impl Router {
     async fn read_past(&mut self) -> Result<(), RouterError> {
         self.read()?;
         let (open, actions) = self.state.begin().map_err(RouterError::Backlog)?;
-        for id in open {
-            let Some(work) = self.state.works.get(&id) else { continue };
-            tracing::warn!(
-                agent = work.agent,
-                "an attempt was cut off when the host stopped; it is closed as interrupted"
-            );
-            let attempts = self.state.agents.get(&work.agent).map_or(1, |agent| agent.attempts);
-            let records = closing::interrupted(&self.context, work, attempts)?;
-            self.context.ledger.append(records).await?;
-        }
-        // What was open is closed by now, or about to be.
-        self.read()?;
+        self.open = open;
         self.act(actions)
+    }
+
+    /// Goes on with the attempts that the last host left open, or closes them.
+    fn resume(&mut self) -> Result<(), RouterError> {
+        for id in std::mem::take(&mut self.open) {
+            let Some(work) = self.state.works.get(&id).filter(|work| work.phase == Phase::Running).cloned() else {
+                continue;
+            };
+            if let Some(deployment) = self.may_resume(&work)? {
+                tracing::info!(agent = work.agent, "an attempt goes on that was cut off when the host stopped");
+                self.spawn(work, deployment)?;
+                continue;
+            }
+            let cancelled = self.state.is_cancelled(&work.flow);
+            let status = if cancelled { EndStatus::Cancelled } else { EndStatus::Interrupted };
+            tracing::warn!(agent = work.agent, "an attempt that was cut off when the host stopped is closed");
+            let attempts = self.state.agents.get(&work.agent).map_or(1, |agent| agent.attempts);
+            let records = closing::close(&self.context, &work, status, attempts)?;
+            self.record(records);
+        }
+        Ok(())
+    }
+
+    /// The deployment under which an open attempt goes on: the one that it began with.
+    fn may_resume(&self, work: &Work) -> Result<Option<Arc<Deployment>>, RouterError> {
+        let start = work.start.map(|index| self.context.ledger.read(index, 1)).transpose()?;
+        let pinned = start.and_then(|entries| entries.first().and_then(|start| start.envelope.deployment));
+        let free = work.resumed < RESUMES_MAX && !self.state.is_cancelled(&work.flow);
+        let in_force = self.state.agents.get(&work.agent).filter(|agent| agent.in_force && free);
+        let same = in_force.filter(|agent| Some(agent.deployment) == pinned);
+        Ok(same.and_then(|agent| self.prepared.get(&agent.deployment)).cloned())
     }
 
     fn act(&mut self, actions: Vec<Action>) -> Result<(), RouterError> {
@@ -238,7 +263,7 @@ impl Router {
                     // Whoever asks has seen what is durable by now; the answer must not be older than that.
                     Some(command) => {
                         self.advance()?;
-                        self.command(command);
+                        self.command(command)?;
                     }
                     None => self.stopping = true,
                 },
@@ -369,13 +394,21 @@ impl Router {
             self.record(records);
             return Ok(());
         }
-        if let Some(agent) = self.state.agents.get_mut(name) {
+        self.spawn(work, deployment)
+    }
+
+    /// Makes an attempt, or goes on with one.
+    fn spawn(&mut self, work: Work, deployment: Arc<Deployment>) -> Result<(), RouterError> {
+        let entry = self.context.ledger.read(work.index, 1)?.into_iter().next();
+        let Some(entry) = entry else { return Err(RouterError::Backlog(work.agent)) };
+        if let Some(agent) = self.state.agents.get_mut(&work.agent) {
             agent.running += 1;
         }
         self.running += 1;
         let (cancel, cancelled) = oneshot::channel();
+        let id = work.id;
         self.attempts.insert(id, cancel);
-        let (context, notes, name) = (self.context.clone(), self.notes.clone(), name.to_owned());
+        let (context, notes, name) = (self.context.clone(), self.notes.clone(), work.agent.clone());
         let attempt =
             tokio::spawn(async move { activation::execute(&context, &deployment, &entry, &work, cancelled).await });
         tokio::spawn(async move {
@@ -386,7 +419,7 @@ impl Router {
         Ok(())
     }
 
-    fn command(&mut self, command: Command) {
+    fn command(&mut self, command: Command) -> Result<(), RouterError> {
         match command {
             Command::Prepare(deployment) => drop(self.prepared.insert(deployment.leaf, deployment)),
             Command::AwaitFlow { flow, after, reply } => self.wait(flow, Waiter { after, reply }),
@@ -397,13 +430,17 @@ impl Router {
             }
             Command::IsOpen { flow, reply } => drop(reply.send(self.state.is_open(&flow))),
             Command::Dead { activation, reply } => drop(reply.send(self.state.dead(&activation).cloned())),
-            Command::Begin => self.begun = true,
+            Command::Begin => {
+                self.begun = true;
+                return self.resume();
+            }
             Command::Stop => {
                 self.stopping = true;
                 // Whoever waits for a flow learns that the host has stopped.
                 self.waiters.clear();
             }
         }
+        Ok(())
     }
 
     fn unrouted(&self, event: &Unrouted, rule: &str) -> Record {

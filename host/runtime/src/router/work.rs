@@ -39,6 +39,8 @@ pub struct Work {
     pub phase: Phase,
     /// Position of the open attempt's start.
     pub start: Option<u64>,
+    /// How often a host went on with the open attempt of one that died.
+    pub resumed: u64,
     /// Positions of the open attempt's intents and outcomes.
     pub calls: Vec<u64>,
     /// Positions of the intents and outcomes of earlier attempts.
@@ -55,6 +57,7 @@ impl Work {
             event,
             flow,
             generation: 0,
+            resumed: 0,
             attempt: 1,
             phase: Phase::Ready,
             start: None,
@@ -67,6 +70,7 @@ impl Work {
     pub(super) fn next_attempt(&mut self) {
         self.attempt += 1;
         self.start = None;
+        self.resumed = 0;
         self.earlier.append(&mut self.calls);
     }
 }

@@ -3,7 +3,7 @@
 use super::{Ended, Handles};
 use crate::component::Function;
 use crate::earlier::Write;
-use crate::journal::{CallEnd, CallRecord, Journal};
+use crate::journal::{Answer, CallEnd, CallRecord, Journal};
 use crate::provider::{At, BASE, Failure, Providers};
 use manes_core::cbor::Reader;
 use manes_core::cursor::{Divergence, Recorded, RecordedCall, encode_args};
@@ -112,27 +112,62 @@ impl Waist {
         let seen = self.see(&function.id, &args);
         // 3 policy decides on the facts
         let decision = self.grants.decide(&seen);
-        let call = self.record(function, &seen, &decision, &args, &encoded);
+        let mut call = self.record(function, &seen, &decision, &args, &encoded);
         // 4 limits
         self.check_size("arguments", encoded.len())?;
         if !self.journal.is_replaying() {
             self.count(seen.effect)?;
         }
         // 5-7 replay answers from the record; live performs between its two records
-        let recorded = match self.journal.recorded(&call, &function.signature, &args) {
-            Err(Ended::Diverged(divergence)) if self.answers_itself(&divergence, &call) => None,
-            recorded => recorded?,
+        let answer = match self.journal.recorded(&call, &function.signature, &args) {
+            Err(Ended::Diverged(divergence)) if self.answers_itself(&divergence, &call) => Answer::Make,
+            Err(Ended::Diverged(divergence)) if self.journal.is_recovering() => {
+                let why = format!("after its host died, this attempt did not follow its record: {divergence}");
+                return Err(Ended::Interrupted(why));
+            }
+            answer => answer?,
         };
-        let outcome = match recorded {
-            Some(recorded) => {
+        let outcome = match answer {
+            Answer::Recorded(recorded) => {
+                if self.journal.is_recovering() && needs_intent(&seen) {
+                    // Counted, so that what comes live after it has the key that it would have had.
+                    self.key(&call, &args);
+                }
                 let outcome = self.replayed(function, &recorded)?;
                 outcome.iter().for_each(|outcome| self.providers.adopt(&function.id, outcome));
                 outcome
             }
-            None => self.live(function, call, &seen, &decision, args.clone()).await?,
+            Answer::Make => self.live(function, call, &seen, &decision, args.clone()).await?,
+            Answer::MakeAfterRecovery => {
+                self.check_survived(&args)?;
+                self.live(function, call, &seen, &decision, args.clone()).await?
+            }
+            Answer::Unknown { intent } => {
+                self.check_survived(&args)?;
+                self.journal.give_up(intent).await?;
+                call.earlier = Some(intent);
+                self.may_repeat(&function.id, &call, &seen)?;
+                self.live(function, call, &seen, &decision, args.clone()).await?
+            }
         };
         self.lens.learn(&function.id, &args, outcome.as_ref());
         Ok(outcome)
+    }
+
+    /// Providers died with their host, and with them every handle that is not the base world's.
+    fn check_survived(&self, args: &[Value]) -> Result<(), Ended> {
+        let mut foreign = self.handles.of_another(BASE).cloned();
+        args.iter().for_each(|arg| {
+            arg.handles(&mut |handle| {
+                if handle.provider != BASE {
+                    foreign.get_or_insert_with(|| handle.clone());
+                }
+            });
+        });
+        match foreign {
+            None => Ok(()),
+            Some(handle) => Err(Ended::Interrupted(format!("the host stopped, and {handle} died with it"))),
+        }
     }
 
     /// What if: a clock, a random number or a line of log that the record does not have comes from the base world,
@@ -219,7 +254,10 @@ impl Waist {
         }
         if needs_intent(seen) {
             call.key = Some(self.key(&call, &args));
-            if let Some(outcome) = self.again(function, &mut call, seen, &args)? {
+            // Whether an announced call is made again was decided already.
+            if call.earlier.is_none()
+                && let Some(outcome) = self.again(function, &mut call, seen, &args)?
+            {
                 return Ok(outcome);
             }
         }
@@ -292,8 +330,14 @@ impl Waist {
             Write::Returned { leaf, outcome: None } | Write::Unknown { leaf } => leaf,
         };
         call.earlier = Some(leaf);
+        self.may_repeat(&function.id, call, seen)?;
+        Ok(None)
+    }
+
+    /// Whether a write may be made again of which nobody knows what came.
+    fn may_repeat(&self, function: &FunctionId, call: &CallRecord<'_>, seen: &Seen) -> Result<(), Ended> {
         match self.grants.on_unknown(&seen.facts) {
-            OnUnknown::Repeat => Ok(None),
+            OnUnknown::Repeat => Ok(()),
             OnUnknown::Fail | OnUnknown::Ask => {
                 let advice = match seen.facts {
                     Facts::Capability { .. } => {
@@ -301,7 +345,7 @@ impl Waist {
                     }
                     _ => "look there, then requeue the activation to have all of it done once more",
                 };
-                let ended = Ended::Unknown { function: function.id.to_string(), advice };
+                let ended = Ended::Unknown { function: function.to_string(), advice };
                 self.journal.outcome(call, None, &CallEnd::Ended(&ended))?;
                 Err(ended)
             }

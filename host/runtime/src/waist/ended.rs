@@ -40,6 +40,9 @@ pub enum Ended {
         /// What to do.
         advice: &'static str,
     },
+    /// The attempt cannot go on after its host died.
+    #[error("{0}")]
+    Interrupted(String),
     /// Replay: the run does something else than the record.
     #[error("{0}")]
     Diverged(Box<Divergence>),
@@ -68,7 +71,7 @@ impl Ended {
             Self::Provider { .. } => EndStatus::Fault,
             Self::Recorded { status, .. } => *status,
             Self::Unknown { .. } => EndStatus::Unknown,
-            Self::Ledger(_) => EndStatus::Interrupted,
+            Self::Ledger(_) | Self::Interrupted(_) => EndStatus::Interrupted,
         }
     }
 

@@ -22,6 +22,12 @@ impl Handles {
         Self { slots: Vec::new(), free: Vec::new(), max, section }
     }
 
+    /// A live handle of another provider than this one.
+    #[must_use]
+    pub fn of_another(&self, provider: &str) -> Option<&Handle> {
+        self.slots.iter().flatten().find(|handle| handle.provider != provider)
+    }
+
     /// Live handles.
     #[must_use]
     pub const fn live(&self) -> usize {
