@@ -73,6 +73,7 @@ pub async fn execute(
         Some(left) if run.status != EndStatus::Cancelled => Run::interrupted(&left.to_string()),
         _ => run,
     };
+    let run = Run { log_cut: journal.log_cut(), ..run };
     let elapsed_ns = context.seams.clock.monotonic_ns().saturating_sub(begun);
     let fate = fate(run.status, work.attempt, deployment.attempts);
     commit(context, &journal, &event, &run, fate, elapsed_ns).await

@@ -35,7 +35,7 @@ pub(crate) async fn ask(loaded: &Arc<Loaded>, context: &Context, name: &str) -> 
     };
     // A journal that answers nothing: the question must be answered without asking anybody.
     let journal = Journal::replaying(subject, context.seams.clone(), Cursor::new(Vec::new(), Strictness::Exact));
-    let scope = Scope::Capability { name: name.to_owned(), parent: 0 };
+    let scope = Scope::Capability { name: name.to_owned(), parent: 0, served: Digest::default() };
     let section = scope.section("");
     let surroundings = Surroundings {
         name: name.to_owned(),

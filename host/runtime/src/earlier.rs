@@ -26,7 +26,11 @@ pub enum Write {
 
 /// The writes of earlier attempts, by idempotency key.
 #[derive(Debug, Clone, Default)]
-pub struct Earlier(HashMap<Digest, Write>);
+pub struct Earlier {
+    by_key: HashMap<Digest, Write>,
+    /// Writes whose key was not kept, by who made them and what they called.
+    keyless: HashMap<(Option<String>, Option<String>), Digest>,
+}
 
 impl Earlier {
     /// Reads the records at `positions`: intents and outcomes, in order.
@@ -47,28 +51,34 @@ impl Earlier {
         let body = entry.body.as_deref().and_then(|body| Body::read(body).ok()).unwrap_or_default();
         let leaf = entry.leaf;
         if entry.envelope.kind() == Kind::Intent {
-            // Without its key nothing can be known of it, and nothing is found.
-            let Some(key) = body.key else { return };
+            let Some(key) = body.key else {
+                // Any like it may be this one.
+                let envelope = &entry.envelope;
+                self.keyless.insert((envelope.principal.clone(), envelope.function.clone()), leaf);
+                return;
+            };
             announced.insert(leaf, key);
-            self.0.insert(key, Write::Unknown { leaf });
+            self.by_key.insert(key, Write::Unknown { leaf });
             return;
         }
         let Some(key) = entry.envelope.cause.and_then(|intent| announced.get(&intent)).copied() else { return };
         match entry.envelope.status.and_then(CallStatus::from_number) {
             Some(CallStatus::Returned) => {
-                self.0.insert(key, Write::Returned { leaf, outcome: body.outcome });
+                self.by_key.insert(key, Write::Returned { leaf, outcome: body.outcome });
             }
             // Refused before it was made.
-            Some(CallStatus::Denied) => drop(self.0.remove(&key)),
-            Some(CallStatus::Ended) if refused(body.ended.as_deref()) => drop(self.0.remove(&key)),
+            Some(CallStatus::Denied) => drop(self.by_key.remove(&key)),
+            Some(CallStatus::Ended) if refused(body.ended.as_deref()) => drop(self.by_key.remove(&key)),
             Some(CallStatus::Ended | CallStatus::Reused | CallStatus::Unknown) | None => {}
         }
     }
 
-    /// What is known of the write with this key.
+    /// What is known of the write with this key, made by `principal` through `function`.
     #[must_use]
-    pub fn get(&self, key: &Digest) -> Option<&Write> {
-        self.0.get(key)
+    pub fn get(&self, key: &Digest, principal: Option<&str>, function: &str) -> Option<Write> {
+        let like = || (principal.map(str::to_owned), Some(function.to_owned()));
+        let keyless = || self.keyless.get(&like()).map(|leaf| Write::Unknown { leaf: *leaf });
+        self.by_key.get(key).cloned().or_else(keyless)
     }
 }
 

@@ -381,15 +381,15 @@ impl Journal {
         }
     }
 
-    fn push(&self, envelope: Envelope, body: Vec<u8>, child: bool) -> Result<Digest, Ended> {
+    fn push(&self, envelope: Envelope, body: Vec<u8>, child: bool) -> (Digest, Result<(), Ended>) {
         let keep = !child || body.len() <= CHILD_BODY_BYTES_MAX;
         let kept = if keep { body.len() as u64 } else { 0 };
         let record = Record::new(envelope, Some((self.seams.salt(), body)), keep);
         let leaf = record.leaf();
         self.with(|mode| {
-            let Some(live) = mode.live() else { return Ok(leaf) };
+            let Some(live) = mode.live() else { return (leaf, Ok(())) };
             live.buffer.push(record);
-            live.count(RECORD_OVERHEAD_BYTES + kept).map(|()| leaf)
+            (leaf, live.count(RECORD_OVERHEAD_BYTES + kept))
         })
     }
 
@@ -423,12 +423,13 @@ impl Journal {
     pub async fn intent(&self, call: &CallRecord<'_>) -> Result<Digest, Ended> {
         let body = call_body(call.key, Some(call.args), &[]);
         let envelope = self.envelope(Kind::Intent, call, self.start());
-        let leaf = self.push(envelope.clone(), body, call.parent.is_some())?;
+        let (leaf, counted) = self.push(envelope.clone(), body, call.parent.is_some());
         self.with(|mode| {
             if let Some(live) = mode.live() {
                 live.announced.push((leaf, envelope));
             }
         });
+        counted?;
         self.flush().await?;
         Ok(leaf)
     }
@@ -464,7 +465,7 @@ impl Journal {
         if intent.is_some() {
             self.flush_soon();
         }
-        pushed.map(|_| ())
+        pushed.1
     }
 
     /// Leaf hash of the attempt's start; of zeros in replay.
@@ -501,10 +502,11 @@ impl Journal {
         settle(inflight).await.map_err(|error| Ended::Ledger(error.to_string()))
     }
 
-    /// What an earlier attempt knows of the write with this key.
+    /// What earlier attempts know of this write.
     #[must_use]
-    pub fn earlier(&self, key: &Digest) -> Option<Write> {
-        self.with(|mode| mode.live().and_then(|live| live.earlier.get(key).cloned()))
+    pub fn earlier(&self, call: &CallRecord<'_>) -> Option<Write> {
+        let (key, function) = (call.key?, call.function.to_string());
+        self.with(|mode| mode.live().and_then(|live| live.earlier.get(&key, call.principal.as_deref(), &function)))
     }
 
     /// Number of calls so far.

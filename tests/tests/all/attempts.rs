@@ -257,7 +257,8 @@ async fn retries_and_their_count_survive_a_restart() -> Result<()> {
         };
         (of(Kind::End, 1)?, of(Kind::Start, 2)?)
     };
-    ensure!(Some(start.time_ns) >= end.not_before_ns, "it was tried again too early");
+    let not_before = end.not_before_ns.context("a time before which it is not tried again")?;
+    ensure!(start.time_ns >= not_before && not_before > end.time_ns, "it was tried again too early");
     host.stop().await?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::output::say;
 use crate::session::{CancelRequest, Either, PauseRequest, Reply, Request, RequeueRequest};
 use crate::{open, render};
-use manes_runtime::query;
+use manes_runtime::query::{self, ActivationView};
 
 /// Has a dead letter handled again, and waits for the end of its flow.
 pub(crate) async fn requeue(global: &Global, args: RequeueArgs) -> anyhow::Result<Exit> {
@@ -24,9 +24,13 @@ pub(crate) async fn requeue(global: &Global, args: RequeueArgs) -> anyhow::Resul
     } else {
         say!("{}", render::flow(&reply.flow, false, render::Style::stdout()));
     }
-    Ok(match (reply.ended, reply.flow.status.as_str()) {
+    // What became of this letter; the flow may have others.
+    let letter = reply.flow.activations.iter().find(|a| a.activation == activation);
+    let same = |a: &&ActivationView| letter.is_some_and(|letter| a.agent == letter.agent && a.event == letter.event);
+    let last = reply.flow.activations.iter().rfind(same);
+    Ok(match (reply.ended, last.map(|last| last.status.as_str())) {
         (false, _) => Exit::Unfinished,
-        (true, "done") => Exit::Done,
+        (true, Some("done")) => Exit::Done,
         (true, _) => Exit::Rejected,
     })
 }

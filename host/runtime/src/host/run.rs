@@ -90,8 +90,8 @@ pub enum HostError {
     NoAgent { name: String, known: String },
     #[error("agent {name} is {state}")]
     AlreadySo { name: String, state: &'static str },
-    #[error("activation {activation} is no dead letter; `manes dead` lists them")]
-    NotDead { activation: ActivationId },
+    #[error("activation {activation} cannot be requeued: {why}")]
+    NotDead { activation: ActivationId, why: &'static str },
     #[error("the host has stopped")]
     Stopped,
 }

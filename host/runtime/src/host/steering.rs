@@ -47,7 +47,7 @@ impl Host {
         let (reply, dead) = oneshot::channel();
         self.send(Command::Dead { activation, reply }).await?;
         let dead = dead.await.map_err(|_| HostError::Stopped)?;
-        let Some(work) = dead else { return Err(HostError::NotDead { activation }) };
+        let work = dead.map_err(|why| HostError::NotDead { activation, why })?;
         let event = self.context.ledger.read(work.index, 1)?.into_iter().next();
         let envelope = Envelope {
             cause: event.map(|event| event.leaf),

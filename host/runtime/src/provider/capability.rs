@@ -54,7 +54,7 @@ impl Capability {
     ) -> Result<Live, Failure> {
         let surroundings = Surroundings {
             name: format!("{}/{}", journal.subject().agent, self.name),
-            section: format!("[capability.{}]", self.name),
+            section: self.section(),
             env: self.env.clone(),
             config: self.config.clone(),
             attempt: u32::try_from(journal.subject().attempt).unwrap_or(u32::MAX),
@@ -62,7 +62,7 @@ impl Capability {
         };
         let (grants, capabilities) = (self.grants.clone(), self.capabilities.clone());
         let providers = Providers::new(surroundings, mirror.clone(), capabilities, grants.clone(), journal.clone());
-        let scope = Scope::Capability { name: self.name.clone(), parent };
+        let scope = Scope::Capability { name: self.name.clone(), parent, served: Digest::default() };
         let waist = Waist::new(scope, journal.clone(), providers, grants, self.limits.clone());
         let made = guest::instantiate(&self.loaded, waist, &self.limits).await;
         let (store, instance) = made.map_err(|error| match error.downcast_ref::<wasmtime::Trap>() {
@@ -93,7 +93,7 @@ impl Capability {
 
     /// Its section of the manifest.
     fn section(&self) -> String {
-        Scope::Capability { name: self.name.clone(), parent: 0 }.section("")
+        format!("[capability.{}]", self.name)
     }
 }
 
@@ -109,11 +109,10 @@ impl Live {
         &mut self,
         function: &FunctionId,
         at: At,
+        key: Option<Digest>,
         args: Vec<Value>,
     ) -> Result<Option<Value>, Failure> {
-        if let Scope::Capability { parent, .. } = &mut self.instanced.data_mut().waist.scope {
-            *parent = at.served;
-        }
+        self.instanced.data_mut().waist.serve(at.served, key.unwrap_or_default());
         // A capability may call another one: the future's size must not grow with the chain.
         let outcome = Box::pin(self.instanced.call(function, at.call, args)).await;
         outcome.map_err(|failure| self.capability.blamed(failure))

@@ -159,7 +159,7 @@ impl Providers {
                 wasi.data_mut().identify(key);
                 wasi.call(function, call, args).await
             }
-            name => self.call_capability(name, function, at, args).await,
+            name => self.call_capability(name, function, at, key, args).await,
         }
     }
 
@@ -168,6 +168,7 @@ impl Providers {
         name: &str,
         function: &FunctionId,
         at: At,
+        key: Option<Digest>,
         args: Vec<Value>,
     ) -> Result<Option<Value>, Failure> {
         if !self.live.contains_key(name) {
@@ -177,6 +178,6 @@ impl Providers {
             self.live.insert(name.to_owned(), live);
         }
         let live = self.live.get_mut(name).ok_or_else(|| Failure::Trap("no instance".into()))?;
-        live.call(function, at, args).await
+        live.call(function, at, key, args).await
     }
 }

@@ -338,13 +338,16 @@ impl State {
         match (work, fate) {
             (Some(mut work), Fate::Again) => {
                 work.next_attempt();
-                self.park(work, envelope.not_before_ns.unwrap_or_default());
+                // Of a cancelled flow nothing waits: it is closed when it is met.
+                let until_ns = if self.cancelled.contains(&work.flow) { None } else { envelope.not_before_ns };
+                self.park(work, until_ns.unwrap_or_default());
             }
             (Some(mut work), Fate::Asks) => {
                 work.phase = Phase::Asking;
                 self.works.insert(work.id, work);
             }
-            (Some(work), Fate::Dead) => {
+            (Some(mut work), Fate::Dead) => {
+                (work.calls, work.earlier) = (Vec::new(), Vec::new());
                 self.dead.insert(work.id, work);
                 self.settle(envelope.flow);
             }
@@ -364,7 +367,8 @@ impl State {
     }
 
     fn cancelled(&mut self, entry: &Entry) -> Vec<Action> {
-        let Some(flow) = entry.envelope.flow.filter(|flow| self.flows.contains_key(flow)) else { return Vec::new() };
+        let open = |flow: &FlowId| self.flows.get(flow).is_some_and(|left| *left > 0);
+        let Some(flow) = entry.envelope.flow.filter(open) else { return Vec::new() };
         self.cancelled.insert(flow);
         if self.past { Vec::new() } else { self.cancel_works() }
     }
@@ -393,6 +397,8 @@ impl State {
             *left = left.saturating_sub(1);
             if *left == 0 {
                 self.emptied.push(flow);
+                // What is requeued later is not meant.
+                self.cancelled.remove(&flow);
             }
         }
     }
@@ -434,10 +440,19 @@ impl State {
         self.flows.contains_key(flow)
     }
 
-    /// A dead letter.
-    #[must_use]
-    pub fn dead(&self, id: &ActivationId) -> Option<&Work> {
-        self.dead.get(id)
+    /// A dead letter that can be requeued.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn dead(&self, id: &ActivationId) -> Result<&Work, &'static str> {
+        let work = self.dead.get(id).ok_or("it is no dead letter; `manes dead` lists them")?;
+        if self.cancelled.contains(&work.flow) {
+            return Err("its flow is being cancelled");
+        }
+        match self.routes.of(&work.agent).is_empty() {
+            true => Err("its agent is not in the manifest any more"),
+            false => Ok(work),
+        }
     }
 
     /// The agents, for people.
@@ -460,6 +475,10 @@ impl State {
             running: agent.running,
             parked: parked(name),
         };
-        self.agents.iter().map(view).collect()
+        // What was removed is shown as long as something of it is left.
+        let there = |(name, agent): &(&String, &Agent)| {
+            !self.routes.of(name).is_empty() || agent.queued() > 0 || agent.running > 0
+        };
+        self.agents.iter().filter(there).map(view).collect()
     }
 }

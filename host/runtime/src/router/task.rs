@@ -50,12 +50,12 @@ pub enum Command {
         /// Where the answer goes.
         reply: oneshot::Sender<bool>,
     },
-    /// A dead letter.
+    /// A dead letter that can be requeued, or why there is none.
     Dead {
         /// Its activation.
         activation: ActivationId,
         /// Where the answer goes.
-        reply: oneshot::Sender<Option<Work>>,
+        reply: oneshot::Sender<Result<Work, &'static str>>,
     },
     /// How many events are queued.
     Queued(oneshot::Sender<u64>),
@@ -97,7 +97,7 @@ struct Router {
     /// Activations that the last host left open, until attempts may be made.
     open: Vec<ActivationId>,
     /// Attempts under way: sending, or dropping, cancels one.
-    attempts: HashMap<ActivationId, oneshot::Sender<()>>,
+    attempts: HashMap<ActivationId, (u64, oneshot::Sender<()>)>,
     notes: mpsc::UnboundedSender<Note>,
     running: u32,
     /// Nothing is dispatched before everything is deployed.
@@ -117,7 +117,7 @@ struct Waiter {
 #[derive(Debug)]
 enum Note {
     /// An attempt of this agent is over.
-    Ended(ActivationId, String, Result<EndStatus, String>),
+    Ended(ActivationId, u64, String, Result<EndStatus, String>),
     /// An append failed.
     Failed(LedgerError),
 }
@@ -206,14 +206,14 @@ impl Router {
 
     /// Cancels an activation: an attempt under way closes itself, anything else is closed by the records returned.
     fn cancel(&mut self, id: ActivationId) -> Result<Vec<Record>, RouterError> {
-        if let Some(attempt) = self.attempts.remove(&id) {
-            // One that is over by now has no use for it.
-            let _ = attempt.send(());
+        let Some(work) = self.state.works.get_mut(&id) else { return Ok(Vec::new()) };
+        if work.phase == Phase::Running {
+            if let Some((_, attempt)) = self.attempts.remove(&id) {
+                // One that is over by now ends as it did; what would follow is closed when it is met.
+                let _ = attempt.send(());
+            }
             return Ok(Vec::new());
         }
-        let Some(work) = self.state.works.get_mut(&id).filter(|work| work.phase != Phase::Running) else {
-            return Ok(Vec::new());
-        };
         work.phase = Phase::Running;
         let work = work.clone();
         Ok(self.cancelled(&work)?)
@@ -276,8 +276,11 @@ impl Router {
     fn noted(&mut self, note: Note) -> Result<(), RouterError> {
         match note {
             Note::Failed(error) => Err(error.into()),
-            Note::Ended(id, agent, result) => {
-                self.attempts.remove(&id);
+            Note::Ended(id, number, agent, result) => {
+                // The next attempt may have begun already.
+                if self.attempts.get(&id).is_some_and(|(attempt, _)| *attempt == number) {
+                    self.attempts.remove(&id);
+                }
                 self.running -= 1;
                 if let Some(agent) = self.state.agents.get_mut(&agent) {
                     agent.running -= 1;
@@ -355,12 +358,14 @@ impl Router {
         }
         let names: Vec<String> = self.state.agents.keys().cloned().collect();
         self.turn = (self.turn + 1) % names.len().max(1);
+        let mut closed = Vec::new();
         for name in names.iter().cycle().skip(self.turn).take(names.len()) {
             while let Some(deployment) = self.may_begin(name) {
                 let Some(next) = self.state.pop(name) else { break };
-                self.begin(name, next, deployment)?;
+                closed.extend(self.begin(name, next, deployment)?);
             }
         }
+        self.record(closed);
         Ok(())
     }
 
@@ -372,12 +377,13 @@ impl Router {
         (free && self.running < ATTEMPTS_AT_ONCE).then(|| deployment.clone())
     }
 
-    fn begin(&mut self, name: &str, next: Next, deployment: Arc<Deployment>) -> Result<(), RouterError> {
+    /// Begins it, or returns the records that close it, if its flow was cancelled.
+    fn begin(&mut self, name: &str, next: Next, deployment: Arc<Deployment>) -> Result<Vec<Record>, RouterError> {
         let index = match next {
             Next::First(queued) => queued.index,
             Next::Known(id) => match self.state.works.get(&id) {
                 Some(work) => work.index,
-                None => return Ok(()),
+                None => return Ok(Vec::new()),
             },
         };
         let entry = self.context.ledger.read(index, 1)?.into_iter().next();
@@ -386,15 +392,14 @@ impl Router {
             Next::First(queued) => self.state.begin_first(name, queued, entry.envelope.flow.unwrap_or_default()),
             Next::Known(id) => id,
         };
-        let Some(work) = self.state.works.get_mut(&id) else { return Ok(()) };
+        let Some(work) = self.state.works.get_mut(&id) else { return Ok(Vec::new()) };
         work.phase = Phase::Running;
         let work = work.clone();
         if self.state.is_cancelled(&work.flow) {
-            let records = self.cancelled(&work)?;
-            self.record(records);
-            return Ok(());
+            return Ok(self.cancelled(&work)?);
         }
-        self.spawn(work, deployment)
+        self.spawn(work, deployment)?;
+        Ok(Vec::new())
     }
 
     /// Makes an attempt, or goes on with one.
@@ -406,15 +411,15 @@ impl Router {
         }
         self.running += 1;
         let (cancel, cancelled) = oneshot::channel();
-        let id = work.id;
-        self.attempts.insert(id, cancel);
+        let (id, number) = (work.id, work.attempt);
+        self.attempts.insert(id, (number, cancel));
         let (context, notes, name) = (self.context.clone(), self.notes.clone(), work.agent.clone());
         let attempt =
             tokio::spawn(async move { activation::execute(&context, &deployment, &entry, &work, cancelled).await });
         tokio::spawn(async move {
             let result = attempt.await.unwrap_or_else(|panic| Err(format!("an attempt panicked: {panic}")));
             // The router is gone only when the host is.
-            let _ = notes.send(Note::Ended(id, name, result));
+            let _ = notes.send(Note::Ended(id, number, name, result));
         });
         Ok(())
     }
@@ -429,7 +434,9 @@ impl Router {
                 let _ = reply.send(self.state.agents.values().map(Agent::queued).sum());
             }
             Command::IsOpen { flow, reply } => drop(reply.send(self.state.is_open(&flow))),
-            Command::Dead { activation, reply } => drop(reply.send(self.state.dead(&activation).cloned())),
+            Command::Dead { activation, reply } => {
+                drop(reply.send(self.state.dead(&activation).cloned()));
+            }
             Command::Begin => {
                 self.begun = true;
                 return self.resume();

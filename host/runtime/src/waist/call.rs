@@ -4,7 +4,7 @@ use super::{Ended, Handles};
 use crate::component::Function;
 use crate::earlier::Write;
 use crate::journal::{Answer, CallEnd, CallRecord, Journal};
-use crate::provider::{At, BASE, Failure, Providers};
+use crate::provider::{At, BASE, Failure, Providers, WASI};
 use manes_core::cbor::Reader;
 use manes_core::cursor::{Divergence, Recorded, RecordedCall, encode_args};
 use manes_core::function::FunctionId;
@@ -14,7 +14,6 @@ use manes_core::lens::{Effect, Facts, Lens, Seen};
 use manes_core::limits::{Limit, Limits};
 use manes_core::policy::{Decision, EffectClaims, Grants, OnUnknown, denial_message, denied_value};
 use manes_core::value::{Handle, Shape, Value};
-use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Marks numbers of calls that a record does not have, in a what-if.
@@ -31,6 +30,8 @@ pub enum Scope {
         name: String,
         /// The agent's call.
         parent: u64,
+        /// The idempotency key of the call that it serves, which need not be a write.
+        served: Digest,
     },
 }
 
@@ -59,8 +60,6 @@ pub struct Waist {
     lens: Lens,
     /// How often each write came so far.
     occurrences: Occurrences,
-    /// Handles that come from writes which were made again: what is done with them is done anew, too.
-    anew: HashSet<Handle>,
     /// Number of the last call.
     number: u64,
     /// Calls so far that are not local.
@@ -72,8 +71,8 @@ impl Waist {
     #[must_use]
     pub fn new(scope: Scope, journal: Journal, providers: Providers, grants: Arc<Grants>, limits: Limits) -> Self {
         let handles = Handles::new(limits.handles_max, scope.section(&journal.subject().agent));
-        let (lens, occurrences, anew) = (Lens::new(), Occurrences::default(), HashSet::new());
-        Self { handles, scope, journal, providers, grants, limits, lens, occurrences, anew, number: 0, outward: 0 }
+        let (lens, occurrences) = (Lens::new(), Occurrences::default());
+        Self { handles, scope, journal, providers, grants, limits, lens, occurrences, number: 0, outward: 0 }
     }
 
     /// The attempt's journal.
@@ -129,7 +128,7 @@ impl Waist {
         };
         let outcome = match answer {
             Answer::Recorded(recorded) => {
-                if self.journal.is_recovering() && needs_intent(&seen) {
+                if self.journal.is_recovering() && self.is_keyed(&call) {
                     // Counted, so that what comes live after it has the key that it would have had.
                     self.key(&call, &args);
                 }
@@ -199,7 +198,7 @@ impl Waist {
         let provider = self.providers.route(&function.id, args);
         let (principal, parent) = match &self.scope {
             Scope::Agent => (None, None),
-            Scope::Capability { name, parent } => (Some(format!("capability/{name}")), Some(*parent)),
+            Scope::Capability { name, parent, .. } => (Some(format!("capability/{name}")), Some(*parent)),
         };
         CallRecord {
             number: self.number,
@@ -252,8 +251,9 @@ impl Waist {
             self.journal.outcome(&call, None, &CallEnd::Ended(&ended))?;
             return Err(ended);
         }
+        let key = self.is_keyed(&call).then(|| self.key(&call, &args));
         if needs_intent(seen) {
-            call.key = Some(self.key(&call, &args));
+            call.key = key;
             // Whether an announced call is made again was decided already.
             if call.earlier.is_none()
                 && let Some(outcome) = self.again(function, &mut call, seen, &args)?
@@ -269,8 +269,7 @@ impl Waist {
         // Handles of calls that no record has are numbered apart from those of a record.
         let number = if self.journal.is_replaying() { self.number | UNRECORDED } else { self.number };
         let at = At { call: number, served: call.parent.unwrap_or(self.number) };
-        let anew = call.earlier.is_some() || self.is_anew(&args);
-        let result = self.providers.call(&call.provider, &function.id, at, call.key, args).await;
+        let result = self.providers.call(&call.provider, &function.id, at, key, args).await;
         let result = result.map_err(|failure| blame(failure, &call.provider)).and_then(|outcome| {
             let bytes = outcome.as_ref().map_or(0, |value| value.to_bytes().len());
             self.check_size("outcome", bytes).map(|()| outcome)
@@ -280,24 +279,30 @@ impl Waist {
             Err(ended) => CallEnd::Ended(ended),
         };
         self.journal.outcome(&call, intent, &end)?;
-        if let (true, Ok(Some(outcome))) = (anew, &result) {
-            outcome.handles(&mut |handle| {
-                self.anew.insert(handle.clone());
-            });
-        }
         result
     }
 
     fn key(&mut self, call: &CallRecord<'_>, args: &[Value]) -> Digest {
         let activation = self.journal.subject().activation;
-        let principal = call.principal.as_deref().unwrap_or_default();
-        self.occurrences.key(&activation, principal, call.function, args, &self.lens)
+        // What a capability does belongs to the call that it serves: another one's writes are others.
+        let principal = match &self.scope {
+            Scope::Agent => String::new(),
+            Scope::Capability { name, served, .. } => format!("capability/{name}/{served}"),
+        };
+        self.occurrences.key(&activation, &principal, call.function, args, &self.lens)
     }
 
-    fn is_anew(&self, args: &[Value]) -> bool {
-        let mut anew = false;
-        args.iter().for_each(|arg| arg.handles(&mut |handle| anew |= self.anew.contains(handle)));
-        anew
+    /// Writes have keys, and so has whatever a capability answers: it may write.
+    fn is_keyed(&self, call: &CallRecord<'_>) -> bool {
+        call.effect == Effect::Write || ![BASE, WASI].contains(&call.provider.as_str())
+    }
+
+    /// A capability is about to serve the agent's call `parent`, whose key is `serving`.
+    pub fn serve(&mut self, call: u64, serving: Digest) {
+        if let Scope::Capability { parent, served, .. } = &mut self.scope {
+            (*parent, *served) = (call, serving);
+            self.occurrences = Occurrences::default();
+        }
     }
 
     /// A write that an earlier attempt announced. Its outcome, if it succeeded and can be used again; nothing, if it is
@@ -309,7 +314,7 @@ impl Waist {
         seen: &Seen,
         args: &[Value],
     ) -> Result<Option<Option<Value>>, Ended> {
-        let Some(write) = call.key.and_then(|key| self.journal.earlier(&key)) else { return Ok(None) };
+        let Some(write) = self.journal.earlier(call) else { return Ok(None) };
         let leaf = match write {
             Write::Returned { leaf, outcome: Some(bytes) } => {
                 let outcome = function.signature.result.as_ref().map(|shape| decode(shape, &bytes)).transpose()?;
@@ -317,7 +322,9 @@ impl Waist {
                 if matches!(outcome, Some(Value::Result(Err(_)))) {
                     return Ok(None);
                 }
-                let mut handles = self.is_anew(args);
+                // What was done to a resource of the last attempt was not done to this one's.
+                let mut handles = false;
+                args.iter().for_each(|arg| arg.handles(&mut |_| handles = true));
                 outcome.iter().for_each(|value| value.handles(&mut |_| handles = true));
                 if !handles {
                     call.earlier = Some(leaf);
