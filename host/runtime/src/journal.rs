@@ -4,16 +4,19 @@
 //! a write's outcome, at once and without waiting; with the end, when everything the attempt emitted becomes
 //! visible. Each append carries the whole prefix that was not yet appended, in order.
 
+mod body;
+mod call;
+
+pub(crate) use body::unknown;
+pub use call::{Answer, CallEnd, CallRecord, Prefix, Subject};
+
 use crate::earlier::{Earlier, Write};
 use crate::ledger::{Ledger, LedgerError};
 use crate::seams::Seams;
 use crate::waist::{Ended, Scope};
-use manes_core::cbor::Writer;
-use manes_core::cursor::{Cursor, Divergence, RecordedCall, Strictness};
-use manes_core::function::FunctionId;
-use manes_core::ids::{ActivationId, Digest, EventKey, FlowId};
-use manes_core::item::Item;
-use manes_core::lens::Effect;
+use body::{call_body, encoded, text};
+use manes_core::cursor::{Cursor, Divergence, Strictness};
+use manes_core::ids::Digest;
 use manes_core::limits::{CHILD_BODY_BYTES_MAX, Limit};
 use manes_core::record::{CallStatus, Envelope, Kind, Record};
 use manes_core::value::{Signature, Value};
@@ -22,67 +25,6 @@ use tokio::sync::watch;
 
 /// What a record costs beside its bodies: envelope, hashes, index.
 const RECORD_OVERHEAD_BYTES: u64 = 256;
-
-/// Whose attempt this is.
-#[derive(Debug, Clone)]
-pub struct Subject {
-    /// The agent.
-    pub agent: String,
-    /// The event's flow.
-    pub flow: FlowId,
-    /// The event.
-    pub event: EventKey,
-    /// The activation.
-    pub activation: ActivationId,
-    /// Its attempt.
-    pub attempt: u64,
-    /// Leaf hash of the event's record.
-    pub cause: Digest,
-    /// Leaf hash of the deployment in force.
-    pub deployment: Digest,
-    /// How often the activation was requeued.
-    pub generation: u64,
-}
-
-/// One call on its way through the waist.
-#[derive(Debug, Clone)]
-pub struct CallRecord<'a> {
-    /// Number in its scope.
-    pub number: u64,
-    /// The agent's call that it serves, if a capability makes it.
-    pub parent: Option<u64>,
-    /// The capability that makes it.
-    pub principal: Option<String>,
-    /// What is called.
-    pub function: &'a FunctionId,
-    /// What it does.
-    pub effect: Effect,
-    /// The rule that decided.
-    pub rule: String,
-    /// Who answers.
-    pub provider: String,
-    /// Digest of the component that answers, if one does.
-    pub component: Option<Digest>,
-    /// The encoded arguments.
-    pub args: &'a [u8],
-    /// A write's idempotency key.
-    pub key: Option<Digest>,
-    /// The record of an earlier attempt that this call repeats or uses again.
-    pub earlier: Option<Digest>,
-}
-
-/// How a call ended, for its record.
-#[derive(Debug)]
-pub enum CallEnd<'a> {
-    /// It returned.
-    Returned(Option<&'a Value>),
-    /// It was not made: an earlier attempt's outcome is used again.
-    Reused(Option<&'a Value>),
-    /// It was denied: what the guest is told, and what the operator is told.
-    Denied(&'a Value, &'a str),
-    /// It ends the attempt.
-    Ended(&'a Ended),
-}
 
 /// What stands behind the waist.
 #[derive(Debug)]
@@ -101,37 +43,6 @@ impl Mode {
             Self::Replaying(_) => None,
         }
     }
-}
-
-/// What a journal says about a call.
-#[derive(Debug)]
-pub enum Answer {
-    /// As it was recorded.
-    Recorded(RecordedCall),
-    /// Nothing: it is to be made.
-    Make,
-    /// Nothing, for the first time since this attempt goes on: what its first host held died with it.
-    MakeAfterRecovery,
-    /// It was announced by the host that died, and has no outcome: it may have taken place.
-    Unknown {
-        /// Leaf hash of its intent.
-        intent: Digest,
-    },
-}
-
-/// What an attempt's first host left.
-#[derive(Debug, Default)]
-pub struct Prefix {
-    /// Leaf hash of its start.
-    pub start: Digest,
-    /// The agent's own calls.
-    pub own: Vec<RecordedCall>,
-    /// Intents without an outcome.
-    pub announced: Vec<(Digest, Envelope)>,
-    /// Outcomes, those of capabilities included.
-    pub calls: u64,
-    /// Why the calls cannot be answered from the record, if they cannot.
-    pub missing: Option<String>,
 }
 
 #[derive(Debug)]
@@ -565,47 +476,4 @@ async fn settle(inflight: Option<watch::Receiver<Option<Result<(), LedgerError>>
         Ok(result) => result.clone().unwrap_or(Err(LedgerError::Closed)),
         Err(_) => Err(LedgerError::Closed),
     }
-}
-
-fn encoded(value: Option<&Value>) -> Vec<u8> {
-    value.map_or_else(|| Item::Null.to_bytes(), Value::to_bytes)
-}
-
-fn text(text: &str) -> Vec<u8> {
-    Item::Text(text.to_owned()).to_bytes()
-}
-
-/// The outcome of a call whose outcome nobody knows.
-pub(crate) fn unknown(seams: &Seams, leaf: Digest, intent: &Envelope, why: &str) -> Record {
-    let envelope = Envelope {
-        kind: Kind::Outcome.number(),
-        time_ns: seams.clock.now_ns(),
-        cause: Some(leaf),
-        status: Some(CallStatus::Unknown.number()),
-        body: None,
-        earlier: None,
-        ..intent.clone()
-    };
-    let body = call_body(None, None, &[("ended", text(&format!("unknown: {why}")))]);
-    Record::new(envelope, Some((seams.salt(), body)), true)
-}
-
-/// A call's body: a map of its key, its `args` and what came of it, whose values are already encoded.
-fn call_body(key: Option<Digest>, args: Option<&[u8]>, parts: &[(&str, Vec<u8>)]) -> Vec<u8> {
-    let mut w = Writer::new();
-    w.map(usize::from(key.is_some()) + usize::from(args.is_some()) + parts.len());
-    // Canonical order is by length first: `key`, `args`, then `ended`, `denied`, `outcome`, as the callers give them.
-    if let Some(key) = key {
-        w.text("key");
-        w.bytes(&key.0);
-    }
-    if let Some(args) = args {
-        w.text("args");
-        w.raw(args);
-    }
-    for (key, value) in parts {
-        w.text(key);
-        w.raw(value);
-    }
-    w.finish()
 }
