@@ -194,7 +194,7 @@ impl Journal {
             cursor.expect(call.number, call.function, call.effect, signature, args).map_err(Ended::Diverged)
         };
         self.with(|mode| {
-            let over = match mode {
+            match mode {
                 Mode::Live(_) => return Ok(Answer::Make),
                 Mode::Replaying(cursor) => return expect(cursor).map(Answer::Recorded),
                 Mode::Recovering(cursor, live) if cursor.rest().is_some() => {
@@ -207,18 +207,14 @@ impl Journal {
                         None => return Ok(Answer::Recorded(recorded)),
                     }
                 }
-                Mode::Recovering(..) => true,
-            };
-            self.over(mode, over);
+                Mode::Recovering(..) => {}
+            }
+            // Recovery is over: the rest is live.
+            if let Mode::Recovering(_, live) = std::mem::replace(mode, Mode::Replaying(Cursor::default())) {
+                *mode = Mode::Live(live);
+            }
             Ok(Answer::MakeAfterRecovery)
         })
-    }
-
-    /// Recovery is over: the rest is live.
-    fn over(&self, mode: &mut Mode, over: bool) {
-        if over && let Mode::Recovering(_, live) = std::mem::replace(mode, Mode::Replaying(Cursor::default())) {
-            *mode = Mode::Live(live);
-        }
     }
 
     /// True while answers come from what the attempt's first host recorded.
