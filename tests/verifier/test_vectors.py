@@ -131,7 +131,7 @@ class FormatVectors(unittest.TestCase):
                 self.assertEqual((leaf, digest), ("leaf hash", tree.leaf(bytes.fromhex(text)).hex()))
                 self.assertEqual(label, "%s (kind %d)" % (kind_name(record.kind), record.kind))
                 names.append(kind_name(record.kind))
-        self.assertEqual(names, ["resumed", "requeue", "cancel", "pause", "unpause", "end", "outcome"])
+        self.assertEqual(names, ["resumed", "requeue", "cancel", "pause", "unpause", "restore", "answer", "end", "outcome"])
 
     def test_records(self):
         lines = list(lines_of(self.sections["Records: the first of each kind in the golden ledger"]))

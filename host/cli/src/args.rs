@@ -62,6 +62,11 @@ pub(crate) enum Command {
     /// Have a dead letter handled again, and wait until its flow has ended
     #[command(after_help = "Example: manes requeue 7c1e")]
     Requeue(RequeueArgs),
+    /// List what is asked about writes whose outcome is unknown, show one question, or answer it
+    #[command(
+        after_help = "Asked where a grant says on-unknown = \"ask\".\nExample: manes answer\n         manes answer 7c1e repeat"
+    )]
+    Answer(AnswerArgs),
     /// Cancel a flow: what runs is cut off, what waits is closed
     #[command(after_help = "Example: manes cancel 4bf9")]
     Cancel(CancelArgs),
@@ -144,6 +149,28 @@ pub(crate) struct RequeueArgs {
     /// Seconds to wait for the flow to end
     #[arg(long, default_value_t = 120, value_name = "SECONDS")]
     pub(crate) timeout: u64,
+}
+
+/// Arguments of `answer`.
+#[derive(Debug, Args)]
+pub(crate) struct AnswerArgs {
+    /// The activation's id, or its beginning
+    pub(crate) id: Option<String>,
+    /// What becomes of the write
+    #[arg(value_enum, requires = "id")]
+    pub(crate) answer: Option<Answer>,
+    /// Seconds to wait for the flow to end
+    #[arg(long, default_value_t = 120, value_name = "SECONDS")]
+    pub(crate) timeout: u64,
+}
+
+/// What becomes of a write whose outcome is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Answer {
+    /// It did not take place, or may take place twice: make it again
+    Repeat,
+    /// Give the activation up; it becomes a dead letter
+    GiveUp,
 }
 
 /// Arguments of `cancel`.

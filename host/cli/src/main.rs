@@ -45,6 +45,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Load(args) => commands::load::load(global, args).await,
         Command::Dead(args) => commands::dead::dead(global, &args),
         Command::Requeue(args) => commands::steer::requeue(global, args).await,
+        Command::Answer(args) => commands::dead::answer(global, args).await,
         Command::Cancel(args) => commands::steer::cancel(global, args).await,
         Command::Pause(args) => commands::steer::pause(global, args, true).await,
         Command::Resume(args) => commands::steer::pause(global, args, false).await,

@@ -11,7 +11,7 @@ use crate::cbor::{CborError, Reader, Writer};
 use crate::ids::{ActivationId, Digest, EventKey, FlowId, PublicKey};
 use sha2::{Digest as _, Sha256};
 
-/// What a record says. Numbers are part of the format; 15 is taken for restore, 16 for the answer to a question.
+/// What a record says. Numbers are part of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// The first record: the root public key and a nonce. Its leaf hash is the ledger's id.
@@ -44,12 +44,16 @@ pub enum Kind {
     Pause,
     /// A paused agent goes on.
     Unpause,
+    /// An operator took a ledger that does not extend the head that its host saw last.
+    Restore,
+    /// What an operator says about a write whose outcome is unknown.
+    Answer,
     /// A kind of a later version.
     Unknown(u64),
 }
 
 impl Kind {
-    const NAMES: [(Self, &'static str); 15] = [
+    const NAMES: [(Self, &'static str); 17] = [
         (Self::Genesis, "genesis"),
         (Self::Key, "key"),
         (Self::Deployment, "deployment"),
@@ -65,7 +69,14 @@ impl Kind {
         (Self::Cancel, "cancel"),
         (Self::Pause, "pause"),
         (Self::Unpause, "unpause"),
+        (Self::Restore, "restore"),
+        (Self::Answer, "answer"),
     ];
+
+    /// The words people see for all kinds that are known.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::NAMES.iter().map(|(_, name)| *name)
+    }
 
     /// The number in the format.
     #[must_use]

@@ -367,7 +367,13 @@ impl ChainVerifier {
                 require(self.events.contains(&cause), "its cause is no event before it")?
             }
             // What these ask for is the router's business; nothing of a ledger's consistency hangs on them.
-            Kind::Resumed | Kind::Requeue | Kind::Cancel | Kind::Pause | Kind::Unpause => {}
+            Kind::Resumed
+            | Kind::Requeue
+            | Kind::Cancel
+            | Kind::Pause
+            | Kind::Unpause
+            | Kind::Restore
+            | Kind::Answer => {}
             Kind::Key | Kind::Unknown(_) => {}
         }
         Ok(())

@@ -10,8 +10,9 @@ use crate::provider::Mirror;
 use crate::query::AttemptRecord;
 use crate::router::Work;
 use crate::seams::Seams;
+use crate::waist::Ended;
 use manes_core::fate::{Fate, backoff_ns};
-use manes_core::ids::EventKey;
+use manes_core::ids::{Digest, EventKey};
 use manes_core::record::{EndStatus, Envelope, Kind, Record};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -75,7 +76,10 @@ pub async fn execute(
     };
     let run = Run { log_cut: journal.log_cut(), ..run };
     let elapsed_ns = context.seams.clock.monotonic_ns().saturating_sub(begun);
-    let fate = fate(run.status, work.attempt, deployment.attempts);
+    let fate = match asks(&run) {
+        Some(_) => Fate::Asks,
+        None => fate(run.status, work.attempt, deployment.attempts),
+    };
     commit(context, &journal, &event, &run, fate, elapsed_ns).await
 }
 
@@ -110,6 +114,14 @@ async fn cancel(cancelled: oneshot::Receiver<()>) {
     }
 }
 
+/// The record of the write that an operator is asked about, if one is.
+const fn asks(run: &Run) -> Option<Digest> {
+    match &run.ended {
+        Some(Ended::Unknown { asks, .. }) => *asks,
+        _ => None,
+    }
+}
+
 /// What follows attempt number `attempt` of at most `attempts`.
 #[must_use]
 pub fn fate(status: EndStatus, attempt: u64, attempts: u64) -> Fate {
@@ -138,6 +150,7 @@ async fn commit(
         not_before_ns: (fate == Fate::Again).then(|| now.saturating_add(wait_ns)),
         fuel: Some(run.fuel),
         elapsed_ns: Some(elapsed_ns),
+        earlier: asks(run),
         ..Envelope::new(Kind::End, now)
     };
     journal.end(records, end, run.body()).await.map_err(|ended| ended.to_string())?;

@@ -5,7 +5,7 @@ use crate::ledger::{Entry, Ledger, LedgerError};
 use crate::query::Body;
 use manes_core::ids::Digest;
 use manes_core::record::{CallStatus, EndStatus, Kind};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A write of an earlier attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,11 @@ pub enum Write {
         /// Leaf hash of the intent's record.
         leaf: Digest,
     },
+    /// An operator looked, and said that it is to be made again.
+    Answered {
+        /// Leaf hash of the record that was asked about.
+        leaf: Digest,
+    },
 }
 
 /// The writes of earlier attempts, by idempotency key.
@@ -30,10 +35,12 @@ pub struct Earlier {
     by_key: HashMap<Digest, Write>,
     /// Writes whose key was not kept, by who made them and what they called.
     keyless: HashMap<(Option<String>, Option<String>), Digest>,
+    /// Records of writes that an operator wants to be made again.
+    answered: HashSet<Digest>,
 }
 
 impl Earlier {
-    /// Reads the records at `positions`: intents and outcomes, in order.
+    /// Reads the records at `positions`, in order: intents, outcomes, answers.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -48,6 +55,10 @@ impl Earlier {
     }
 
     fn learn(&mut self, entry: &Entry, announced: &mut HashMap<Digest, Digest>) {
+        if entry.envelope.kind() == Kind::Answer {
+            self.answered.extend(entry.envelope.cause);
+            return;
+        }
         let body = entry.body.as_deref().and_then(|body| Body::read(body).ok()).unwrap_or_default();
         let leaf = entry.leaf;
         if entry.envelope.kind() == Kind::Intent {
@@ -78,7 +89,9 @@ impl Earlier {
     pub fn get(&self, key: &Digest, principal: Option<&str>, function: &str) -> Option<Write> {
         let like = || (principal.map(str::to_owned), Some(function.to_owned()));
         let keyless = || self.keyless.get(&like()).map(|leaf| Write::Unknown { leaf: *leaf });
-        self.by_key.get(key).cloned().or_else(keyless)
+        let write = self.by_key.get(key).cloned().or_else(keyless)?;
+        let (Write::Returned { leaf, .. } | Write::Unknown { leaf } | Write::Answered { leaf }) = write;
+        Some(if self.answered.contains(&leaf) { Write::Answered { leaf } } else { write })
     }
 }
 

@@ -151,6 +151,86 @@ async fn a_request_whose_outcome_is_unknown_is_repeated_only_if_its_method_allow
     Ok(())
 }
 
+/// A POST that hangs, at a host that dies, under a grant that says `on-unknown = CHOICE`.
+async fn posted(server: &Server, choice: &str, elsewhere: &Path) -> Result<(Running, manes_runtime::host::Submitted)> {
+    let request = format!("{{ request = \"POST {}/\", on-unknown = \"{choice}\" }}", server.authority());
+    let build = || TestHost::script().attempts(5).line(&format!("http = [{request}]"));
+    let script = json!([["http", "POST", server.url("/hang")]]);
+    let (after, submitted, _folder, _host) = cut_off(build, &script, elsewhere).await?;
+    Ok((after, submitted))
+}
+
+fn posts(server: &Server) -> usize {
+    server.seen().iter().filter(|seen| *seen == "POST /hang").count()
+}
+
+#[tokio::test]
+async fn a_grant_says_that_a_request_may_be_repeated_whatever_its_method() -> Result<()> {
+    let (server, elsewhere) = (Server::start().await?, tempfile::tempdir()?);
+    let (after, submitted) = posted(&server, "repeat", elsewhere.path()).await?;
+    while posts(&server) < 2 {
+        tokio::task::yield_now().await;
+    }
+    let keys = server.keys();
+    ensure!(keys.len() == 2 && keys[0].is_some() && keys[0] == keys[1], "{keys:?}");
+    after.host.cancel(submitted.flow, "client/tests").await?;
+    after.ended(&submitted).await?;
+    after.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_asked_waits_for_its_answer_across_restarts() -> Result<()> {
+    let (server, elsewhere) = (Server::start().await?, tempfile::tempdir()?);
+    let (after, submitted) = posted(&server, "ask", elsewhere.path()).await?;
+    let asks = |entry: &Entry| entry.envelope.fate == Some(Fate::Asks.number());
+    after.until("question", asks).await?;
+    let asking = query::asking(&after.ledger)?;
+    ensure!(asking.len() == 1 && asking[0].status == "unknown" && asking[0].message.contains("manes answer"));
+    ensure!(query::dead(&after.ledger)?.is_empty() && posts(&server) == 1, "{:?}", server.seen());
+    let unknown = after.host.answer(manes_core::ids::ActivationId([7; 32]), false, "client/tests").await;
+    ensure!(matches!(unknown, Err(HostError::AsksNothing { .. })), "{unknown:?}");
+    drop(after.stop().await?);
+
+    // The question is still there; the answer is a record, and the write is made again under its key.
+    let request = format!("{{ request = \"POST {}/\", on-unknown = \"ask\" }}", server.authority());
+    let build = || TestHost::script().attempts(5).line(&format!("http = [{request}]"));
+    let host = build().start_embedded(elsewhere.path()).await?;
+    let id = asking[0].activation;
+    let view = host.host.agents().await?;
+    ensure!(view[0].asking == 1 && view[0].parked == 1, "{view:?}");
+    host.host.answer(id, false, "client/tests").await?;
+    while posts(&server) < 2 {
+        tokio::task::yield_now().await;
+    }
+    let keys = server.keys();
+    ensure!(keys.len() == 2 && keys[0].is_some() && keys[0] == keys[1], "{keys:?}");
+    let twice = host.host.answer(id, false, "client/tests").await;
+    ensure!(matches!(twice, Err(HostError::AsksNothing { .. })), "{twice:?}");
+    // That answer was for that write: cut off again, it asks again.
+    let third = tempfile::tempdir()?;
+    let second = |entry: &Entry| entry.envelope.kind() == Kind::Intent && entry.envelope.earlier.is_some();
+    host.until("second intent", second).await?;
+    copy(elsewhere.path(), third.path())?;
+    let last = build().start_embedded(third.path()).await?;
+    let twice = |entry: &Entry| asks(entry) && entry.envelope.attempt > asking.first().map(|letter| letter.attempts);
+    last.until("second question", twice).await?;
+    ensure!(posts(&server) == 2, "it was sent without being asked");
+    // Given up, it is a dead letter, and its flow has ended.
+    last.host.answer(id, true, "client/tests").await?;
+    let flow = last.ended(&submitted).await?;
+    ensure!(flow.status == "failed", "{}", view::sketch(&flow));
+    ensure!(query::asking(&last.ledger)?.is_empty());
+    let dead = query::dead(&last.ledger)?;
+    ensure!(dead.len() == 1 && dead[0].activation == id, "{dead:?}");
+    ensure!(last.replay_all(flow.flow).await?.iter().all(|verdict| verdict.identical), "it does not replay");
+    drop(last.stop().await?);
+    let last = build().start_embedded(third.path()).await?;
+    ensure!(query::flows(&last.ledger)?.iter().all(|flow| flow.status == "failed"), "it is open again");
+    last.stop().await?;
+    Ok(())
+}
+
 /// Up to the cut the attempt gets what its first host recorded, and no write is made again; from there on it is live.
 #[tokio::test]
 async fn an_attempt_whose_host_died_goes_on_where_it_stopped() -> Result<()> {

@@ -11,7 +11,7 @@ from .errors import Refused
 GENESIS, KEY, DEPLOYMENT, EVENT, START, INTENT, OUTCOME, END, UNROUTED, CONFLICT = range(10)
 KIND_NAMES = (
     "genesis", "key", "deployment", "event", "start", "intent", "outcome", "end", "unrouted", "conflict",
-    "resumed", "requeue", "cancel", "pause", "unpause",
+    "resumed", "requeue", "cancel", "pause", "unpause", "restore", "answer",
 )
 
 

@@ -11,12 +11,9 @@ use manes_core::record::{EndStatus, Envelope, Kind};
 use manes_core::topic::{Pattern, Topic};
 use manes_runtime::ledger::Entry;
 use manes_runtime::records::Records as _;
+use manes_runtime::router::GIVEN_UP;
 use serde_json::json;
 use std::collections::{HashMap, VecDeque};
-
-/// Kinds that a filter can name.
-const KINDS: [&str; 10] =
-    ["genesis", "key", "deployment", "event", "start", "intent", "outcome", "end", "unrouted", "conflict"];
 
 /// Prints the records that pass all filters.
 pub(crate) fn log(global: &Global, args: &LogArgs) -> anyhow::Result<Exit> {
@@ -53,8 +50,9 @@ struct Filter {
 
 impl Filter {
     fn new(args: &LogArgs) -> anyhow::Result<Self> {
-        if let Some(kind) = args.kind.as_deref().filter(|kind| !KINDS.contains(kind)) {
-            return Err(usage(format!("{kind:?} is no kind of record; kinds are: {}", KINDS.join(", "))));
+        let kinds: Vec<&str> = Kind::names().collect();
+        if let Some(kind) = args.kind.as_deref().filter(|kind| !kinds.contains(kind)) {
+            return Err(usage(format!("{kind:?} is no kind of record; kinds are: {}", kinds.join(", "))));
         }
         let topic = args.topic.as_deref().map(str::parse).transpose();
         let topic = topic.map_err(|error| usage(format!("--topic: {error}")))?;
@@ -149,7 +147,11 @@ fn detail(envelope: &Envelope) -> String {
         Kind::Requeue => {
             format!("generation {}  by {}", envelope.generation.unwrap_or_default(), text(&envelope.principal))
         }
-        Kind::Cancel | Kind::Pause | Kind::Unpause => format!("by {}", text(&envelope.principal)),
+        Kind::Answer => {
+            let answer = if envelope.status == Some(GIVEN_UP) { "give up" } else { "repeat" };
+            format!("{answer}  by {}", text(&envelope.principal))
+        }
+        Kind::Cancel | Kind::Pause | Kind::Unpause | Kind::Restore => format!("by {}", text(&envelope.principal)),
         Kind::Unknown(number) => format!("kind {number} of a later version"),
     }
 }

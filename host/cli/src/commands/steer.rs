@@ -1,28 +1,37 @@
 //! `manes requeue`, `cancel`, `pause` and `resume`: what an operator asks of a host, running or not.
 
-use super::dead::one;
+use super::dead::{DEAD, one};
 use crate::args::{AgentArgs, CancelArgs, Global, RequeueArgs};
 use crate::exit::Exit;
-use crate::output::say;
+use crate::output::{say, tell};
 use crate::session::{CancelRequest, Either, PauseRequest, Reply, Request, RequeueRequest};
 use crate::{open, render};
+use manes_core::ids::ActivationId;
 use manes_runtime::query::{self, ActivationView};
 
 /// Has a dead letter handled again, and waits for the end of its flow.
 pub(crate) async fn requeue(global: &Global, args: RequeueArgs) -> anyhow::Result<Exit> {
     let activation = {
         let letters = query::dead(&open::reader(global)?)?;
-        one(&letters, &args.id)?.activation
+        one(&letters, &args.id, &DEAD)?.activation
     };
+    let timeout_ms = args.timeout.saturating_mul(1000);
+    followed(global, Request::Requeue(RequeueRequest { activation, timeout_ms }), activation).await
+}
+
+/// Asks for an activation to go on, and shows its flow when that has ended, or when the time is up.
+pub(super) async fn followed(global: &Global, request: Request, activation: ActivationId) -> anyhow::Result<Exit> {
     let session = Either::open(global).await?;
-    let request = RequeueRequest { activation, timeout_ms: args.timeout.saturating_mul(1000) };
-    let reply = session.ask(Request::Requeue(request)).await;
+    let reply = session.ask(request).await;
     session.close().await?;
     let Reply::Run(reply) = reply? else { anyhow::bail!("the host answered something else") };
     if global.json {
         say!("{}", serde_json::to_string(&reply.flow)?);
     } else {
         say!("{}", render::flow(&reply.flow, false, render::Style::stdout()));
+    }
+    for waiting in &reply.waiting {
+        tell!("{waiting}");
     }
     // What became of this letter; the flow may have others.
     let letter = reply.flow.activations.iter().find(|a| a.activation == activation);

@@ -1,13 +1,14 @@
 //! A host in this process, for the time of one command.
 
 use super::{
-    CancelRequest, LoadReply, LoadRequest, PauseRequest, Reply, Request, RequeueRequest, RunReply, RunRequest, Session,
+    AnswerRequest, CancelRequest, LoadReply, LoadRequest, PauseRequest, Reply, Request, RequeueRequest, RunReply,
+    RunRequest, Session,
 };
 use crate::args::Global;
 use crate::exit::{Exit, coded, usage};
 use crate::open;
 use manes_runtime::event::{Content, Data};
-use manes_runtime::host::{Host, HostError, Submission};
+use manes_runtime::host::{Host, HostError, Submission, Submitted};
 use manes_runtime::query::{self, Known};
 use manes_runtime::router::{AgentView, Routes};
 use std::collections::BTreeMap;
@@ -49,6 +50,7 @@ pub(crate) async fn perform(host: &Host, request: Request) -> anyhow::Result<Rep
         Request::Run(request) => run(host, request).await.map(Reply::Run),
         Request::Load(request) => load(host, request).await.map(Reply::Load),
         Request::Requeue(request) => requeue(host, request).await.map(Reply::Run),
+        Request::Answer(request) => answer(host, request).await.map(Reply::Run),
         Request::Cancel(CancelRequest { flow }) => {
             host.cancel(flow, SUBMITTER).await.map(|()| Reply::Done).map_err(refused)
         }
@@ -117,7 +119,10 @@ async fn waiting(host: &Host, ended: bool) -> anyhow::Result<Vec<String>> {
         names => format!("; not loaded: {} (`manes load NAME`)", names.join(", ")),
     };
     let mut lines = Vec::new();
-    for agent in host.agents().await?.into_iter().filter(|agent| agent.queued > 0) {
+    for agent in host.agents().await?.into_iter().filter(|agent| agent.queued > 0 || agent.asking > 0) {
+        if agent.asking > 0 {
+            lines.push(format!("{} asks about a write whose outcome is unknown; `manes answer` shows it", agent.name));
+        }
         let waits_for = host.waits_for(&agent.name).await;
         match agent.state {
             "paused" => lines.push(format!("{} is paused; `manes resume {}` lets it go on", agent.name, agent.name)),
@@ -132,7 +137,18 @@ async fn waiting(host: &Host, ended: bool) -> anyhow::Result<Vec<String>> {
 
 async fn requeue(host: &Host, request: RequeueRequest) -> anyhow::Result<RunReply> {
     let submitted = host.requeue(request.activation, SUBMITTER).await.map_err(refused)?;
-    let wait = Duration::from_millis(request.timeout_ms);
+    followed(host, submitted, request.timeout_ms).await
+}
+
+async fn answer(host: &Host, request: AnswerRequest) -> anyhow::Result<RunReply> {
+    let AnswerRequest { activation, give_up, timeout_ms } = request;
+    let submitted = host.answer(activation, give_up, SUBMITTER).await.map_err(refused)?;
+    followed(host, submitted, timeout_ms).await
+}
+
+/// A flow that was there before goes on: its end is waited for.
+async fn followed(host: &Host, submitted: Submitted, timeout_ms: u64) -> anyhow::Result<RunReply> {
+    let wait = Duration::from_millis(timeout_ms);
     let ended = match tokio::time::timeout(wait, host.flow_ended(&submitted)).await {
         Ok(ended) => ended.map(|()| true)?,
         Err(_) => false,
@@ -152,6 +168,7 @@ fn refused(error: HostError) -> anyhow::Error {
         | HostError::NoAgent { .. }
         | HostError::AlreadySo { .. }
         | HostError::NotDead { .. }
+        | HostError::AsksNothing { .. }
         | HostError::Topic { .. }
         | HostError::EventSize { .. }
         | HostError::Read { .. } => usage(error.to_string()),

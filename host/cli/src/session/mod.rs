@@ -64,6 +64,18 @@ pub(crate) struct RequeueRequest {
     pub(crate) timeout_ms: u64,
 }
 
+/// What becomes of a write whose outcome is unknown.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AnswerRequest {
+    /// The activation that asks.
+    pub(crate) activation: ActivationId,
+    /// True to give it up, false to have the write made again.
+    pub(crate) give_up: bool,
+    /// How long to wait for the flow's end.
+    pub(crate) timeout_ms: u64,
+}
+
 /// A flow to cancel.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -103,6 +115,8 @@ pub(crate) enum Request {
     Load(LoadRequest),
     /// Requeue a dead letter and wait.
     Requeue(RequeueRequest),
+    /// Answer what an activation asks, and wait.
+    Answer(AnswerRequest),
     /// Cancel a flow.
     Cancel(CancelRequest),
     /// Pause an agent, or let it go on.

@@ -80,8 +80,8 @@ impl Grants {
         }
     }
 
-    /// What to do about a write whose outcome is unknown: for a capability what the first grant that covers it says,
-    /// for a request what its method promises (RFC 9110, section 9.2.2), for a file that it is written again.
+    /// What to do about a write whose outcome is unknown: what the first grant that covers it says. Where that says
+    /// nothing, a request follows what its method promises (RFC 9110, section 9.2.2), and a file is written again.
     #[must_use]
     pub fn on_unknown(&self, facts: &Facts) -> OnUnknown {
         match facts {
@@ -89,10 +89,13 @@ impl Grants {
                 let grant = self.capabilities.iter().find(|grant| grant.matches(interface));
                 grant.map_or_else(OnUnknown::default, CapabilityGrant::on_unknown)
             }
-            Facts::Http { method, .. } => match method.as_str() {
-                "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE" => OnUnknown::Repeat,
-                _ => OnUnknown::Fail,
-            },
+            Facts::Http { method, .. } => {
+                let grant = self.http.iter().find(|grant| grant.matches(facts));
+                grant.and_then(HttpGrant::on_unknown).unwrap_or(match method.as_str() {
+                    "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE" => OnUnknown::Repeat,
+                    _ => OnUnknown::Fail,
+                })
+            }
             Facts::File { .. } | Facts::Base | Facts::Preopens | Facts::Timer => OnUnknown::Repeat,
             Facts::Many(all) => {
                 let choices = all.iter().map(|facts| self.on_unknown(facts));

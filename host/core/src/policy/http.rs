@@ -10,8 +10,14 @@
 //!   IPv4 address, or an IPv6 address in brackets.
 //! * A path is a prefix at a segment's boundary: `/v1` is `/v1`, `/v1/x` and `/v1?q`, not `/v10`; `/v1/` is what lies
 //!   below.
+//!
+//! As a table, `{ request = "POST example.com/v1", on-unknown = "repeat" }`, it also says what to do about a request
+//! whose outcome is unknown; without that its method says it.
 
+use super::capability::OnUnknown;
 use crate::lens::{Facts, Host, host_of, method_of, origin, path_of, port_of};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::net::IpAddr;
@@ -87,9 +93,17 @@ pub struct HttpGrant {
     port: Option<u16>,
     /// A normalised prefix.
     path: String,
+    /// `None` for what the method says.
+    on_unknown: Option<OnUnknown>,
 }
 
 impl HttpGrant {
+    /// What the operator says about a request whose outcome is unknown, if anything.
+    #[must_use]
+    pub const fn on_unknown(&self) -> Option<OnUnknown> {
+        self.on_unknown
+    }
+
     /// Whether a request with these facts is covered.
     #[must_use]
     pub fn matches(&self, facts: &Facts) -> bool {
@@ -137,7 +151,8 @@ impl FromStr for HttpGrant {
         let slash = rest.find('/').ok_or(HttpGrantError::NoPath)?;
         let (authority, path) = rest.split_at(slash);
         let (hosts, port) = hosts_and_port(authority)?;
-        Ok(Self { method: method_or_any(method)?, scheme: scheme.map(str::to_owned), hosts, port, path: prefix(path)? })
+        let (method, scheme, path) = (method_or_any(method)?, scheme.map(str::to_owned), prefix(path)?);
+        Ok(Self { method, scheme, hosts, port, path, on_unknown: None })
     }
 }
 
@@ -217,14 +232,46 @@ impl fmt::Display for HttpGrant {
 
 impl Serialize for HttpGrant {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match self.on_unknown {
+            None => serializer.collect_str(self),
+            on_unknown => Table { request: self.to_string(), on_unknown }.serialize(serializer),
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for HttpGrant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(|error| serde::de::Error::custom(format_args!("{text:?}: {error}")))
+        deserializer.deserialize_any(Either)
+    }
+}
+
+/// A grant as a table.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Table {
+    request: String,
+    on_unknown: Option<OnUnknown>,
+}
+
+/// Reads a string or a table. Unlike an untagged enum it says what is wrong inside of them.
+struct Either;
+
+impl<'de> Visitor<'de> for Either {
+    type Value = HttpGrant;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a request as in \"GET example.com/\", or a table with request and on-unknown")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<HttpGrant, E> {
+        text.parse().map_err(|error| E::custom(format_args!("{text:?}: {error}")))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<HttpGrant, A::Error> {
+        let Table { request, on_unknown } = Table::deserialize(MapAccessDeserializer::new(map))?;
+        let grant: HttpGrant =
+            request.parse().map_err(|error| A::Error::custom(format_args!("{request:?}: {error}")))?;
+        Ok(HttpGrant { on_unknown, ..grant })
     }
 }
 

@@ -248,6 +248,15 @@ fn later_records() -> String {
         fate: Some(1),
         ..Envelope::new(Kind::End, 1)
     };
+    let answer = Envelope {
+        cause: Some(leaf),
+        flow: Some(event.flow()),
+        event: Some(event),
+        agent: Some("summer".into()),
+        activation: Some(activation),
+        status: Some(1),
+        ..base(Kind::Answer)
+    };
     let reused = Envelope {
         cause: Some(leaf),
         activation: Some(activation),
@@ -263,6 +272,8 @@ fn later_records() -> String {
         Envelope { flow: Some(event.flow()), ..base(Kind::Cancel) },
         Envelope { agent: Some("summer".into()), ..base(Kind::Pause) },
         Envelope { agent: Some("summer".into()), ..base(Kind::Unpause) },
+        base(Kind::Restore),
+        answer,
         again,
         reused,
     ];

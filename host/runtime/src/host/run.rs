@@ -92,6 +92,8 @@ pub enum HostError {
     AlreadySo { name: String, state: &'static str },
     #[error("activation {activation} cannot be requeued: {why}")]
     NotDead { activation: ActivationId, why: &'static str },
+    #[error("activation {activation} asks nothing; `manes answer` lists those that do")]
+    AsksNothing { activation: ActivationId },
     #[error("the host has stopped")]
     Stopped,
 }

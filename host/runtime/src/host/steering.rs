@@ -1,7 +1,7 @@
 //! What an operator asks of a running host beside events: each is a record first, and the router does what it reads.
 
 use super::{Host, HostError, Submitted};
-use crate::router::Command;
+use crate::router::{Command, GIVEN_UP};
 use manes_core::ids::{ActivationId, FlowId};
 use manes_core::record::{Envelope, Kind, Record};
 use tokio::sync::oneshot;
@@ -57,6 +57,34 @@ impl Host {
             activation: Some(activation),
             generation: Some(work.generation + 1),
             ..self.said(Kind::Requeue, principal)
+        };
+        let appended = self.context.ledger.append(vec![Record::new(envelope, None, true)]).await?;
+        Ok(Submitted { key: work.event, flow: work.flow, index: appended.first, new: true })
+    }
+
+    /// Says what becomes of a write whose outcome is unknown: it is made again, or (`give_up`) its activation becomes a
+    /// dead letter.
+    ///
+    /// # Errors
+    /// An activation that asks nothing.
+    pub async fn answer(
+        &self,
+        activation: ActivationId,
+        give_up: bool,
+        principal: &str,
+    ) -> Result<Submitted, HostError> {
+        let (reply, asking) = oneshot::channel();
+        self.send(Command::Asking { activation, reply }).await?;
+        let asking = asking.await.map_err(|_| HostError::Stopped)?;
+        let (work, about) = asking.ok_or(HostError::AsksNothing { activation })?;
+        let envelope = Envelope {
+            cause: Some(about),
+            flow: Some(work.flow),
+            event: Some(work.event),
+            agent: Some(work.agent),
+            activation: Some(activation),
+            status: Some(u64::from(give_up) * GIVEN_UP),
+            ..self.said(Kind::Answer, principal)
         };
         let appended = self.context.ledger.append(vec![Record::new(envelope, None, true)]).await?;
         Ok(Submitted { key: work.event, flow: work.flow, index: appended.first, new: true })

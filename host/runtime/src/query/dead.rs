@@ -1,15 +1,16 @@
-//! Dead letters: activations that were given up and not requeued since.
+//! Dead letters: activations that were given up and not requeued since; and those that wait for an answer.
 
 use crate::ledger::{Entry, LedgerError};
 use crate::records::Records;
+use crate::router::GIVEN_UP;
 use manes_core::fate::Fate;
 use manes_core::ids::{ActivationId, FlowId};
 use manes_core::item::Item;
 use manes_core::record::{EndStatus, Kind};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-/// A dead letter.
+/// A dead letter, or an activation that asks and may become one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DeadLetter {
     /// The activation.
@@ -39,24 +40,50 @@ pub struct DeadLetter {
 /// # Errors
 /// The ledger cannot be read.
 pub fn dead(records: &impl Records) -> Result<Vec<DeadLetter>, LedgerError> {
-    let mut found: BTreeMap<u64, DeadLetter> = BTreeMap::new();
-    let mut topics = std::collections::HashMap::new();
+    Ok(letters(records)?.0)
+}
+
+/// All activations that wait for an answer, in ledger order: a write was announced, nobody knows what came of it, and
+/// its grant says to ask.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn asking(records: &impl Records) -> Result<Vec<DeadLetter>, LedgerError> {
+    Ok(letters(records)?.1)
+}
+
+/// Dead letters, and activations that ask.
+fn letters(records: &impl Records) -> Result<(Vec<DeadLetter>, Vec<DeadLetter>), LedgerError> {
+    let (mut dead, mut asking) = (BTreeMap::new(), BTreeMap::new());
+    let mut topics = HashMap::new();
     records.each(|entry| {
         let envelope = &entry.envelope;
+        let same = |letter: &DeadLetter| Some(letter.activation) == envelope.activation;
         match envelope.kind() {
             Kind::Event => {
                 topics.insert(envelope.event, envelope.topic.clone().unwrap_or_default());
             }
-            Kind::End if envelope.fate == Some(Fate::Dead.number()) => {
-                let topic = topics.get(&envelope.event).cloned().unwrap_or_default();
-                found.insert(entry.index, letter(&entry, topic));
+            Kind::End => {
+                let topic = || topics.get(&envelope.event).cloned().unwrap_or_default();
+                match envelope.fate.and_then(Fate::from_number) {
+                    Some(Fate::Dead) => drop(dead.insert(entry.index, letter(&entry, topic()))),
+                    Some(Fate::Asks) => drop(asking.insert(entry.index, letter(&entry, topic()))),
+                    // Cancelled, without an answer.
+                    Some(Fate::Final | Fate::Again) | None => asking.retain(|_, letter| !same(letter)),
+                }
             }
-            Kind::Requeue => found.retain(|_, letter| Some(letter.activation) != envelope.activation),
+            Kind::Answer => {
+                let answered = asking.iter().find(|(_, letter)| same(letter)).map(|(index, _)| *index);
+                let answered = answered.and_then(|index| asking.remove_entry(&index));
+                // A dead letter from now on.
+                dead.extend(answered.filter(|_| envelope.status == Some(GIVEN_UP)));
+            }
+            Kind::Requeue => dead.retain(|_, letter| !same(letter)),
             _ => {}
         }
         true
     })?;
-    Ok(found.into_values().collect())
+    Ok((dead.into_values().collect(), asking.into_values().collect()))
 }
 
 fn letter(end: &Entry, topic: String) -> DeadLetter {

@@ -2,8 +2,9 @@
 
 use super::known::Known;
 use crate::ledger::Entry;
+use crate::router::GIVEN_UP;
 use manes_core::fate::Fate;
-use manes_core::ids::{Digest, FlowId};
+use manes_core::ids::{ActivationId, Digest, FlowId};
 use manes_core::record::{EndStatus, Kind};
 use std::collections::{HashMap, HashSet};
 
@@ -18,6 +19,8 @@ pub(super) struct Left {
     events: HashMap<Digest, (FlowId, Vec<String>)>,
     /// Attempts without an end, by leaf hash of their start.
     attempts: HashMap<Digest, Attempt>,
+    /// Activations that wait for an answer, with their events and agents.
+    asking: HashMap<ActivationId, (Digest, String)>,
     /// Events that an agent last failed to handle, with their flows.
     failed: HashMap<(Digest, String), FlowId>,
 }
@@ -45,8 +48,9 @@ impl Left {
             // What the router said stands.
             Kind::Unrouted => drop(envelope.cause.map(|event| self.events.remove(&event))),
             Kind::Requeue => self.requeued(entry),
+            Kind::Answer => self.answered(entry),
             Kind::Genesis | Kind::Key | Kind::Intent | Kind::Outcome | Kind::Conflict => {}
-            Kind::Resumed | Kind::Cancel | Kind::Pause | Kind::Unpause | Kind::Unknown(_) => {}
+            Kind::Resumed | Kind::Cancel | Kind::Pause | Kind::Unpause | Kind::Restore | Kind::Unknown(_) => {}
         }
     }
 
@@ -72,13 +76,29 @@ impl Left {
             false => drop(self.failed.insert(key, attempt.flow)),
         }
         let fate = end.envelope.fate.and_then(Fate::from_number).unwrap_or(Fate::Final);
-        if matches!(fate, Fate::Again | Fate::Asks) {
-            return;
+        match fate {
+            Fate::Again => {}
+            Fate::Asks => {
+                let activation = end.envelope.activation.unwrap_or_default();
+                self.asking.insert(activation, (attempt.event, attempt.agent));
+            }
+            Fate::Final | Fate::Dead => self.settled(attempt.event, &attempt.agent),
         }
-        let Some((_, takers)) = self.events.get_mut(&attempt.event) else { return };
-        takers.retain(|agent| *agent != attempt.agent);
+    }
+
+    fn settled(&mut self, event: Digest, agent: &str) {
+        let Some((_, takers)) = self.events.get_mut(&event) else { return };
+        takers.retain(|taker| taker != agent);
         if takers.is_empty() {
-            self.events.remove(&attempt.event);
+            self.events.remove(&event);
+        }
+    }
+
+    fn answered(&mut self, answer: &Entry) {
+        let envelope = &answer.envelope;
+        let Some((event, agent)) = envelope.activation.and_then(|id| self.asking.remove(&id)) else { return };
+        if envelope.status == Some(GIVEN_UP) {
+            self.settled(event, &agent);
         }
     }
 

@@ -8,7 +8,7 @@ mod left;
 mod tests;
 mod view;
 
-pub use dead::{DeadLetter, dead};
+pub use dead::{DeadLetter, asking, dead};
 pub(crate) use gather::Body;
 pub use gather::{AttemptRecord, FlowRecord, Missing, Named, gather, gather_activation, gather_from, resolve};
 pub use known::Known;

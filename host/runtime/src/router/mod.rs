@@ -13,4 +13,4 @@ mod work;
 pub use routes::Routes;
 pub use state::AgentView;
 pub use task::{Command, Handle, RouterError, start};
-pub use work::{Phase, Work};
+pub use work::{GIVEN_UP, Phase, Work};

@@ -2,7 +2,7 @@
 
 use super::routes::Routes;
 use super::window::{Queued, Window};
-use super::work::{Phase, Work};
+use super::work::{GIVEN_UP, Phase, Work};
 use crate::deploy::{DeploymentBody, REMOVED, WAITING};
 use crate::ledger::Entry;
 use manes_core::fate::Fate;
@@ -58,6 +58,8 @@ pub struct AgentView {
     pub running: u32,
     /// Activations that wait for their time, or for an answer.
     pub parked: u64,
+    /// Those that wait for an answer.
+    pub asking: u64,
 }
 
 /// What the router has to do about an entry.
@@ -169,6 +171,7 @@ impl State {
                 }
             }
             Kind::Requeue => self.requeued(entry),
+            Kind::Answer => self.answered(entry),
             Kind::Cancel => return self.cancelled(entry),
             Kind::Pause | Kind::Unpause => {
                 let agent = entry.envelope.agent.as_deref().and_then(|name| self.agents.get_mut(name));
@@ -176,7 +179,7 @@ impl State {
                     agent.paused = entry.envelope.kind() == Kind::Pause;
                 }
             }
-            Kind::Genesis | Kind::Key | Kind::Conflict | Kind::Unknown(_) => {}
+            Kind::Genesis | Kind::Key | Kind::Conflict | Kind::Restore | Kind::Unknown(_) => {}
         }
         Vec::new()
     }
@@ -343,7 +346,7 @@ impl State {
                 self.park(work, until_ns.unwrap_or_default());
             }
             (Some(mut work), Fate::Asks) => {
-                work.phase = Phase::Asking;
+                work.phase = Phase::Asking { about: envelope.earlier.unwrap_or_default() };
                 self.works.insert(work.id, work);
             }
             (Some(mut work), Fate::Dead) => {
@@ -352,6 +355,33 @@ impl State {
                 self.settle(envelope.flow);
             }
             (_, _) => self.settle(envelope.flow),
+        }
+    }
+
+    fn answered(&mut self, entry: &Entry) {
+        let envelope = &entry.envelope;
+        let asking = |work: &&mut Work| matches!(work.phase, Phase::Asking { about } if Some(about) == envelope.cause);
+        let Some(work) = envelope.activation.and_then(|id| self.works.get_mut(&id)).filter(asking) else { return };
+        let mut work = work.clone();
+        if envelope.status == Some(GIVEN_UP) {
+            (work.calls, work.earlier) = (Vec::new(), Vec::new());
+            self.works.remove(&work.id);
+            self.settle(Some(work.flow));
+            self.dead.insert(work.id, work);
+            return;
+        }
+        work.next_attempt();
+        work.earlier.push(entry.index);
+        self.park(work, 0);
+    }
+
+    /// What an activation asks: it, and the record of the write in question.
+    #[must_use]
+    pub fn asking(&self, id: &ActivationId) -> Option<(&Work, Digest)> {
+        let work = self.works.get(id)?;
+        match work.phase {
+            Phase::Asking { about } if !self.cancelled.contains(&work.flow) => Some((work, about)),
+            _ => None,
         }
     }
 
@@ -460,8 +490,12 @@ impl State {
     pub fn view(&self) -> Vec<AgentView> {
         let parked = |name: &str| {
             let parked =
-                |work: &&Work| work.agent == name && matches!(work.phase, Phase::Waiting { .. } | Phase::Asking);
+                |work: &&Work| work.agent == name && matches!(work.phase, Phase::Waiting { .. } | Phase::Asking { .. });
             self.works.values().filter(parked).count() as u64
+        };
+        let asking = |name: &str| {
+            let asking = |work: &&Work| work.agent == name && matches!(work.phase, Phase::Asking { .. });
+            self.works.values().filter(asking).count() as u64
         };
         let view = |(name, agent): (&String, &Agent)| AgentView {
             name: name.clone(),
@@ -474,6 +508,7 @@ impl State {
             queued: agent.queued(),
             running: agent.running,
             parked: parked(name),
+            asking: asking(name),
         };
         // What was removed is shown as long as something of it is left.
         let there = |(name, agent): &(&String, &Agent)| {

@@ -57,6 +57,13 @@ pub enum Command {
         /// Where the answer goes.
         reply: oneshot::Sender<Result<Work, &'static str>>,
     },
+    /// What an activation asks, if it does: it, and the record of the write in question.
+    Asking {
+        /// It.
+        activation: ActivationId,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Option<(Work, Digest)>>,
+    },
     /// How many events are queued.
     Queued(oneshot::Sender<u64>),
     /// Everything is deployed: attempts may start.
@@ -436,6 +443,10 @@ impl Router {
             Command::IsOpen { flow, reply } => drop(reply.send(self.state.is_open(&flow))),
             Command::Dead { activation, reply } => {
                 drop(reply.send(self.state.dead(&activation).cloned()));
+            }
+            Command::Asking { activation, reply } => {
+                let asking = self.state.asking(&activation).map(|(work, about)| (work.clone(), about));
+                drop(reply.send(asking));
             }
             Command::Begin => {
                 self.begun = true;

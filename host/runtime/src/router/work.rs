@@ -1,6 +1,9 @@
 //! An activation on its way: begun, parked, or about to be tried again.
 
-use manes_core::ids::{ActivationId, EventKey, FlowId};
+use manes_core::ids::{ActivationId, Digest, EventKey, FlowId};
+
+/// Status of an answer that gives the activation up; any other has the write made again.
+pub const GIVEN_UP: u64 = 1;
 
 /// Where an activation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +18,10 @@ pub enum Phase {
     /// An attempt is under way, or was when its host died.
     Running,
     /// It waits for somebody's answer.
-    Asking,
+    Asking {
+        /// Leaf hash of the record of the write that is asked about.
+        about: Digest,
+    },
 }
 
 /// An activation that was begun or waits for its time. It holds positions in the ledger, never content.
@@ -43,7 +49,7 @@ pub struct Work {
     pub resumed: u64,
     /// Positions of the open attempt's intents and outcomes.
     pub calls: Vec<u64>,
-    /// Positions of the intents and outcomes of earlier attempts.
+    /// Positions of the intents and outcomes of earlier attempts, and of answers about them.
     pub earlier: Vec<u64>,
 }
 

@@ -334,6 +334,10 @@ impl Waist {
                 // A handle died with its attempt: to go on, the call has to be made again.
                 leaf
             }
+            Write::Answered { leaf } => {
+                call.earlier = Some(leaf);
+                return Ok(None);
+            }
             Write::Returned { leaf, outcome: None } | Write::Unknown { leaf } => leaf,
         };
         call.earlier = Some(leaf);
@@ -343,20 +347,19 @@ impl Waist {
 
     /// Whether a write may be made again of which nobody knows what came.
     fn may_repeat(&self, function: &FunctionId, call: &CallRecord<'_>, seen: &Seen) -> Result<(), Ended> {
-        match self.grants.on_unknown(&seen.facts) {
-            OnUnknown::Repeat => Ok(()),
-            OnUnknown::Fail | OnUnknown::Ask => {
-                let advice = match seen.facts {
-                    Facts::Capability { .. } => {
-                        "if it may be made again, say so in its grant with: on-unknown = \"repeat\""
-                    }
-                    _ => "look there, then requeue the activation to have all of it done once more",
-                };
-                let ended = Ended::Unknown { function: function.to_string(), advice };
-                self.journal.outcome(call, None, &CallEnd::Ended(&ended))?;
-                Err(ended)
-            }
-        }
+        let (advice, asks) = match self.grants.on_unknown(&seen.facts) {
+            OnUnknown::Repeat => return Ok(()),
+            OnUnknown::Ask => ("look there, then say with `manes answer` whether it is made again", call.earlier),
+            OnUnknown::Fail => match seen.facts {
+                Facts::Capability { .. } | Facts::Http { .. } => {
+                    ("if it may be made again, say so in its grant with: on-unknown = \"repeat\"", None)
+                }
+                _ => ("look there, then requeue the activation to have all of it done once more", None),
+            },
+        };
+        let ended = Ended::Unknown { function: function.to_string(), advice, asks };
+        self.journal.outcome(call, None, &CallEnd::Ended(&ended))?;
+        Err(ended)
     }
 
     fn deny(&self, function: &Function, call: &CallRecord<'_>, decision: &Decision) -> Result<Option<Value>, Ended> {

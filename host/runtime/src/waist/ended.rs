@@ -1,6 +1,7 @@
 //! Why an attempt ends before its handler returns, and who is to blame.
 
 use manes_core::cursor::Divergence;
+use manes_core::ids::Digest;
 use manes_core::record::EndStatus;
 use thiserror::Error;
 
@@ -39,6 +40,8 @@ pub enum Ended {
         function: String,
         /// What to do.
         advice: &'static str,
+        /// The write's record, if an operator is to say whether it is made again.
+        asks: Option<Digest>,
     },
     /// The attempt cannot go on after its host died.
     #[error("{0}")]

@@ -60,6 +60,42 @@ fn a_host_killed_at_any_moment_loses_nothing_and_does_nothing_twice() {
     judge(&desk, &server, submitted.len());
 }
 
+#[test]
+fn a_write_that_was_cut_off_is_asked_about_where_its_grant_says_so() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let server = runtime.block_on(Server::start()).expect("a server");
+    let script = components::path("script");
+    let desk = Desk::new(&format!(
+        "[agent.a]\ncomponent = {:?}\nsubscribe = [\"a.do\"]\nhttp = [{{ request = \"POST {}/\", on-unknown = \"ask\" }}]\n",
+        script.display().to_string(),
+        server.authority()
+    ));
+    let up = desk.up();
+    let work = json!([["http", "POST", server.url("/hang")]]).to_string();
+    let run = ["run", "a.do", &work, "--id", "one", "--timeout", "3"];
+    let first = Cmd::manes(&desk).args(run).start();
+    until("the request", || (!server.seen().is_empty()).then_some(()));
+    up.kill();
+    assert_ne!(first.end("a run whose host is killed").code, Some(0));
+    // Whoever waits for it learns what it waits for.
+    let late = Cmd::manes(&desk).args(run).exits(6);
+    assert!(late.stderr.contains("a asks about a write"), "{}", late.stderr);
+    let asked = Cmd::reading(&desk).args(["answer", "--json"]).ok().json();
+    let id = asked[0]["activation"].as_str().expect("an id").to_owned();
+    let list = Cmd::reading(&desk).arg("answer").ok();
+    assert!(list.stdout.starts_with(&id[..8]) && list.stderr.contains("repeat"), "{}", list.stdout);
+    assert!(Cmd::reading(&desk).args(["answer", &id[..8]]).ok().stdout.contains("nobody knows what came of it"));
+    Cmd::manes(&desk).args(["answer", "ffffffff", "repeat"]).refuses(2, &["no open question", "manes answer"]);
+    Cmd::manes(&desk).args(["answer", &id, "maybe"]).refuses(2, &["repeat", "give-up"]);
+    let flow = Cmd::manes(&desk).args(["answer", &id[..8], "give-up", "--json"]).exits(3).json();
+    assert_eq!(flow["status"], "failed", "{flow}");
+    assert!(Cmd::reading(&desk).arg("answer").ok().stderr.contains("no open questions"));
+    assert!(Cmd::reading(&desk).arg("dead").ok().stdout.starts_with(&id[..8]));
+    assert!(Cmd::reading(&desk).args(["log", "--kind", "answer"]).ok().stdout.contains("give up  by client/cli"));
+    assert_eq!(server.seen(), ["POST /hang"]);
+    Cmd::reading(&desk).arg("verify").ok();
+}
+
 /// What the records and the sink say.
 fn judge(desk: &Desk, server: &Server, events: usize) {
     let log = until("the log", || Some(Cmd::reading(desk).args(["log", "--json"]).ok().json_lines()));
