@@ -3,9 +3,9 @@
 use anyhow::Result;
 use bytes::Bytes;
 use manes_core::block::Block;
-use manes_core::ids::{Digest, LedgerId};
+use manes_core::ids::{Digest, LedgerId, PublicKey};
 use manes_core::record::{Envelope, Kind, Record};
-use manes_runtime::ledger::{Appended, BoxFuture, Entry, Inbox, Ledger, LedgerError};
+use manes_runtime::ledger::{Appended, BoxFuture, Entry, Inbox, KeyChange, Ledger, LedgerError};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -70,6 +70,9 @@ impl Ledger for Gate {
     }
     fn inbox(&self, from: u64) -> Inbox {
         self.inner.inbox(from)
+    }
+    fn change_keys(&self, change: KeyChange) -> BoxFuture<'_, Result<PublicKey, LedgerError>> {
+        self.inner.change_keys(change)
     }
     fn checkpoint(&self) -> BoxFuture<'_, Result<String, LedgerError>> {
         self.inner.checkpoint()

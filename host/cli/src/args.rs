@@ -85,6 +85,14 @@ pub(crate) enum Command {
     /// Copy the ledger's folder, also while its host runs, and verify the copy
     #[command(after_help = "Example: manes backup /mnt/backup/2026-11-21")]
     Backup(BackupArgs),
+    /// List the keys that may sign this ledger, put a new one in this host's place, revoke one
+    #[command(after_help = "Example: manes key\n         manes key rotate")]
+    Key(KeyArgs),
+    /// Take an older copy of the ledger than this machine has seen, and record that
+    #[command(
+        after_help = "A ledger that is older than the head kept here is refused: a backup was put back, or somebody rolled it back.\nWhat came after the copy is gone, and who holds a later checkpoint will see that.\nExample: manes restore --accept-head"
+    )]
+    Restore(RestoreArgs),
     /// Print a proof of one record that stands on its own
     #[command(after_help = "Example: manes receipt 12 > receipt.json && manes-verify receipt receipt.json")]
     Receipt(ReceiptArgs),
@@ -245,6 +253,47 @@ pub(crate) struct BackupArgs {
     /// A new or empty folder
     #[arg(value_name = "DIR")]
     pub(crate) folder: PathBuf,
+}
+
+/// Arguments of `key`.
+#[derive(Debug, Args)]
+pub(crate) struct KeyArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<KeyCommand>,
+}
+
+/// What can be done about keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// List them
+    List,
+    /// Sign with a new key from now on, and revoke the old one
+    Rotate(RotateArgs),
+    /// Revoke the key of another host
+    Revoke(RevokeArgs),
+}
+
+/// Arguments of `key rotate`.
+#[derive(Debug, Args)]
+pub(crate) struct RotateArgs {
+    /// Leave the old key enrolled, where a copy of it is still in use
+    #[arg(long)]
+    pub(crate) keep_old: bool,
+}
+
+/// Arguments of `key revoke`.
+#[derive(Debug, Args)]
+pub(crate) struct RevokeArgs {
+    /// The key, or its beginning, as `manes key` prints it
+    pub(crate) key: String,
+}
+
+/// Arguments of `restore`.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// Give up the head kept here
+    #[arg(long, required = true)]
+    pub(crate) accept_head: bool,
 }
 
 /// Arguments of `receipt`.

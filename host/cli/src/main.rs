@@ -55,6 +55,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Verify(args) => commands::verify::verify(global, &args),
         Command::Checkpoint => commands::backup::checkpoint(global),
         Command::Backup(args) => commands::backup::backup(global, &args),
+        Command::Key(args) => commands::key::key(global, args.command).await,
+        Command::Restore(args) => commands::key::restore(global, args).await,
         Command::Receipt(args) => commands::receipt::receipt(global, &args),
         Command::Replay(args) => commands::replay::replay(global, args).await,
         Command::Completion(args) => Ok(commands::completion::completion(&args)),

@@ -66,10 +66,16 @@ pub(crate) async fn held_host(global: &Global) -> anyhow::Result<Host> {
 async fn start(global: &Global, manifest: Manifest) -> anyhow::Result<Host> {
     let wasm = wasm()?;
     let prepared = Prepared::compile(&wasm, &manifest)?;
-    let (folder, home) = (paths::ledger(global), paths::home()?);
     let seams = Seams::system();
-    let ledger = Embedded::open(&folder, &home, seams.clone(), Options::default());
-    let ledger = ledger.map_err(|error| match error {
+    let ledger: Arc<dyn Ledger> = Arc::new(ledger(global, false)?);
+    Ok(Host::start_prepared(ledger, wasm, seams, manifest, prepared).await?)
+}
+
+/// The ledger, to write. With `accept_head` also one that does not extend the head kept here.
+pub(crate) fn ledger(global: &Global, accept_head: bool) -> anyhow::Result<Embedded> {
+    let (folder, home) = (paths::ledger(global), paths::home()?);
+    let options = Options { accept_head, ..Options::default() };
+    Embedded::open(&folder, &home, Seams::system(), options).map_err(|error| match error {
         OpenError::Damaged { .. }
         | OpenError::Violation { .. }
         | OpenError::Behind { .. }
@@ -77,9 +83,7 @@ async fn start(global: &Global, manifest: Manifest) -> anyhow::Result<Host> {
             coded(Exit::Unverified, format!("the ledger in {} cannot be used: {error}", folder.display()))
         }
         other => anyhow::Error::new(other).context(format!("failed to open the ledger in {}", folder.display())),
-    })?;
-    let ledger: Arc<dyn Ledger> = Arc::new(ledger);
-    Ok(Host::start_prepared(ledger, wasm, seams, manifest, prepared).await?)
+    })
 }
 
 /// Says what takes long, once it has taken a second.

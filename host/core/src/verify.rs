@@ -159,6 +159,17 @@ impl ChainVerifier {
         self.hosts.iter().filter(|(_, host)| !host.revoked).map(|(key, _)| key)
     }
 
+    /// All keys that were ever enrolled, and whether each was revoked since.
+    pub fn keys(&self) -> impl Iterator<Item = (&PublicKey, bool)> {
+        self.hosts.iter().map(|(key, host)| (key, host.revoked))
+    }
+
+    /// The root key: it signs what is said about host keys.
+    #[must_use]
+    pub fn root(&self) -> Option<PublicKey> {
+        self.ledger.map(|(_, root)| root)
+    }
+
     /// State of a host's chain: incarnation, next number and last block's hash.
     #[must_use]
     pub fn host_chain(&self, key: &PublicKey) -> Option<(u64, u64, Digest)> {

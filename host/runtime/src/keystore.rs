@@ -6,6 +6,7 @@
 //! ```text
 //! keys/<ledger>.root          seed of the root key, hex; only key records need it
 //! keys/<ledger>.host          seed of this host's key, hex
+//! keys/<ledger>.host-next     seed of the key that is about to follow it, while it is rotated
 //! keys/<ledger>.incarnation   how often this host opened the ledger for writing
 //! heads/<ledger>              the last checkpoint seen here
 //! ```
@@ -52,6 +53,9 @@ impl KeystoreError {
         move |source| Self::Io { path: path.to_owned(), source: Arc::new(source) }
     }
 }
+
+/// End of the name of a key that is about to become the host's.
+const STAGED: &str = "host-next";
 
 /// The private side of the ledgers that are written on this machine.
 #[derive(Debug, Clone)]
@@ -100,6 +104,35 @@ impl Keystore {
             self.create_key(&path, key).map_err(KeystoreError::io(&path))?;
         }
         Ok(())
+    }
+
+    /// Stores a key that is about to take the host's key's place, durably, beside it.
+    ///
+    /// # Errors
+    /// The disk's. The host's key is what it was.
+    pub fn stage(&self, ledger: &LedgerId, key: &SigningKey) -> Result<(), KeystoreError> {
+        let path = self.key_path(ledger, STAGED);
+        let text = format!("{}\n", hex(key.as_bytes()));
+        replace(self.disk.as_ref(), &path, text.as_bytes(), Access::Private)
+            .map_err(|failure| KeystoreError::io(&path)(failure.source))
+    }
+
+    /// The key that was staged last, if it has not taken the host's key's place.
+    ///
+    /// # Errors
+    /// As [`Keystore::host`].
+    pub fn staged(&self, ledger: &LedgerId) -> Result<Option<SigningKey>, KeystoreError> {
+        self.key(self.key_path(ledger, STAGED))
+    }
+
+    /// The staged key becomes the host's key. The old one is gone then.
+    ///
+    /// # Errors
+    /// The disk's. One of the two is then in the host's key's place.
+    pub fn promote(&self, ledger: &LedgerId) -> Result<(), KeystoreError> {
+        let (from, to) = (self.key_path(ledger, STAGED), self.host_path(ledger));
+        let promoted = self.disk.rename(&from, &to).and_then(|()| sync_parent(self.disk.as_ref(), &to));
+        promoted.map_err(KeystoreError::io(&to))
     }
 
     fn create_key(&self, path: &Path, key: &SigningKey) -> io::Result<()> {

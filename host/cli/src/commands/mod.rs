@@ -5,6 +5,7 @@ pub(crate) mod completion;
 pub(crate) mod dead;
 pub(crate) mod flow;
 pub(crate) mod flows;
+pub(crate) mod key;
 pub(crate) mod load;
 pub(crate) mod log;
 pub(crate) mod receipt;

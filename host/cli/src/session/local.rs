@@ -51,6 +51,10 @@ pub(crate) async fn perform(host: &Host, request: Request) -> anyhow::Result<Rep
         Request::Load(request) => load(host, request).await.map(Reply::Load),
         Request::Requeue(request) => requeue(host, request).await.map(Reply::Run),
         Request::Answer(request) => answer(host, request).await.map(Reply::Run),
+        Request::Keys(change) => {
+            let key = host.ledger().change_keys(change).await.map_err(crate::commands::key::refused)?;
+            Ok(Reply::Key { key })
+        }
         Request::Cancel(CancelRequest { flow }) => {
             host.cancel(flow, SUBMITTER).await.map(|()| Reply::Done).map_err(refused)
         }

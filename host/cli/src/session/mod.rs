@@ -8,7 +8,8 @@ mod remote;
 use crate::args::Global;
 use crate::control;
 use crate::paths;
-use manes_core::ids::{ActivationId, FlowId};
+use manes_core::ids::{ActivationId, FlowId, PublicKey};
+use manes_runtime::ledger::KeyChange;
 use manes_runtime::query::FlowView;
 use serde::{Deserialize, Serialize};
 
@@ -117,6 +118,8 @@ pub(crate) enum Request {
     Requeue(RequeueRequest),
     /// Answer what an activation asks, and wait.
     Answer(AnswerRequest),
+    /// Change keys.
+    Keys(KeyChange),
     /// Cancel a flow.
     Cancel(CancelRequest),
     /// Pause an agent, or let it go on.
@@ -133,6 +136,11 @@ pub(crate) enum Reply {
     Run(RunReply),
     /// What started.
     Load(LoadReply),
+    /// The key that changed.
+    Key {
+        /// Its public half.
+        key: PublicKey,
+    },
     /// It is so.
     Done,
     /// Why not, with an exit code.

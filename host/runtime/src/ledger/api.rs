@@ -4,8 +4,9 @@ use super::error::LedgerError;
 use super::inbox::Inbox;
 use bytes::Bytes;
 use manes_core::block::Block;
-use manes_core::ids::{Digest, LedgerId};
+use manes_core::ids::{Digest, LedgerId, PublicKey};
 use manes_core::record::{Envelope, Record};
+use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
@@ -31,6 +32,19 @@ pub struct Entry {
     pub leaf: Digest,
     /// Its body; `None` if it has none or the body is not kept.
     pub body: Option<Bytes>,
+}
+
+/// What is to change about the keys that sign blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyChange {
+    /// This host signs with a new key from now on; its old one is revoked, unless it is to be kept.
+    Rotate {
+        /// The old key stays enrolled, for a copy of it that is still in use.
+        keep_old: bool,
+    },
+    /// Another key signs no more.
+    Revoke(PublicKey),
 }
 
 /// Where a batch went.
@@ -79,6 +93,14 @@ pub trait Ledger: Send + Sync + Debug + 'static {
     /// # Errors
     /// A disk that cannot store it.
     fn checkpoint(&self) -> BoxFuture<'_, Result<String, LedgerError>>;
+
+    /// Changes the keys that may sign blocks of this ledger; returns the one that changed: the new key of this host, or
+    /// the one that was revoked. From the block that says so, a revoked key signs no more; what it signed before stays.
+    ///
+    /// # Errors
+    /// `Keys`, and then nothing changed; `NoSpace`, likewise; `Poisoned`: the ledger says which key counts when it is
+    /// opened again.
+    fn change_keys(&self, change: KeyChange) -> BoxFuture<'_, Result<PublicKey, LedgerError>>;
 
     /// Stores content that travels with the ledger (components, WIT) under its SHA-256; durable when it returns.
     ///

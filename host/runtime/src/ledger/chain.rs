@@ -11,7 +11,7 @@ use manes_core::checkpoint;
 use manes_core::ids::{Digest, LedgerId, PublicKey};
 use manes_core::keys;
 use manes_core::record::{Envelope, Kind, Record, Salt};
-use manes_core::verify::{ChainVerifier, Checked, KEY_ENROLLED, Violation, key_statement};
+use manes_core::verify::{ChainVerifier, Checked, KEY_ENROLLED, KEY_REVOKED, Violation, key_statement};
 
 /// The first records of a new ledger and the keys that they name.
 pub(super) struct Genesis {
@@ -24,26 +24,46 @@ pub(super) struct Genesis {
 impl Genesis {
     /// Draws the keys, and writes the genesis record and the record that enrols the host's key.
     pub(super) fn new(seams: &Seams) -> Self {
-        let key = || {
-            let mut seed = [0; 32];
-            seams.entropy.fill(&mut seed);
-            SigningKey::from_bytes(&seed)
-        };
-        let (root, host) = (key(), key());
+        let (root, host) = (new_key(seams), new_key(seams));
         let now = seams.clock.now_ns();
         let genesis =
             Envelope { key: Some(keys::public(&root)), nonce: Some(seams.salt()), ..Envelope::new(Kind::Genesis, now) };
         let genesis = Record::new(genesis, None, false);
         let id = LedgerId(genesis.leaf().0);
         let public = keys::public(&host);
-        let enrolment = Envelope {
-            key: Some(public),
-            status: Some(KEY_ENROLLED),
-            signature: Some(keys::sign(&root, keys::KEY, &key_statement(&id, KEY_ENROLLED, &public))),
-            ..Envelope::new(Kind::Key, now)
-        };
-        Self { id, root, host, records: vec![genesis, Record::new(enrolment, None, false)] }
+        let enrolment = key_record(&id, &root, KEY_ENROLLED, public, now);
+        Self { id, root, host, records: vec![genesis, enrolment] }
     }
+}
+
+/// What the root key says about a host key.
+fn key_record(ledger: &LedgerId, root: &SigningKey, status: u64, key: PublicKey, now: u64) -> Record {
+    let envelope = Envelope {
+        key: Some(key),
+        status: Some(status),
+        signature: Some(keys::sign(root, keys::KEY, &key_statement(ledger, status, &key))),
+        ..Envelope::new(Kind::Key, now)
+    };
+    Record::new(envelope, None, false)
+}
+
+/// The records that make `new` a host key, in the place of those that are `old`.
+pub(super) fn enrolment(
+    ledger: &LedgerId,
+    root: &SigningKey,
+    new: PublicKey,
+    old: &[PublicKey],
+    now: u64,
+) -> Vec<Record> {
+    let revoked = old.iter().map(|key| key_record(ledger, root, KEY_REVOKED, *key, now));
+    std::iter::once(key_record(ledger, root, KEY_ENROLLED, new, now)).chain(revoked).collect()
+}
+
+/// Draws a key.
+fn new_key(seams: &Seams) -> SigningKey {
+    let mut seed = [0; 32];
+    seams.entropy.fill(&mut seed);
+    SigningKey::from_bytes(&seed)
 }
 
 /// A block that is ready to be written.
@@ -73,6 +93,43 @@ impl Chain {
     /// Number of blocks.
     pub(super) fn blocks(&self) -> u64 {
         self.verifier.head().size
+    }
+
+    /// A key that could follow this host's.
+    pub(super) fn draw(&self) -> SigningKey {
+        new_key(&self.seams)
+    }
+
+    /// Seals with `key` from now on; returns the key before. The next block must enrol it, if none did.
+    pub(super) fn rekey(&mut self, key: SigningKey) -> SigningKey {
+        self.host = keys::public(&key);
+        std::mem::replace(&mut self.key, key)
+    }
+
+    /// The records that make `new` this ledger's key for the host, in the place of those that are `old`.
+    pub(super) fn enrolment(&self, root: &SigningKey, new: PublicKey, old: &[PublicKey]) -> Vec<Record> {
+        enrolment(&self.id, root, new, old, self.seams.clock.now_ns())
+    }
+
+    /// The record that revokes another host's key.
+    pub(super) fn revocation(&self, root: &SigningKey, key: PublicKey) -> Result<Record, &'static str> {
+        if key == self.host {
+            return Err("it is this host's own key; `manes key rotate` puts another in its place");
+        }
+        if !self.verifier.hosts().any(|host| *host == key) {
+            return Err("no such key is enrolled");
+        }
+        Ok(key_record(&self.id, root, KEY_REVOKED, key, self.seams.clock.now_ns()))
+    }
+
+    /// This host's key.
+    pub(super) const fn host(&self) -> PublicKey {
+        self.host
+    }
+
+    /// What was sealed, verified.
+    pub(super) const fn verifier(&self) -> &ChainVerifier {
+        &self.verifier
     }
 
     /// Seals `records` as the next block.

@@ -3,7 +3,7 @@
 //! A handle and no more: messages go to the thread of the [`Writer`], reads to the [`Store`] that both share. What is
 //! believed when a folder is opened stands in [`super::opening`].
 
-use super::api::{Appended, BoxFuture, Entry, Ledger};
+use super::api::{Appended, BoxFuture, Entry, KeyChange, Ledger};
 use super::blobs;
 use super::disk::{Disk, RealDisk};
 use super::error::{LedgerError, OpenError};
@@ -15,7 +15,7 @@ use super::writer::{Batch, Message, Reply, Writer, batch_bytes};
 use crate::seams::Seams;
 use bytes::Bytes;
 use manes_core::block::Block;
-use manes_core::ids::{Digest, LedgerId};
+use manes_core::ids::{Digest, LedgerId, PublicKey};
 use manes_core::record::Record;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,12 +37,16 @@ pub struct Options {
     pub checkpoint_every: Duration,
     /// Where the files are.
     pub disk: Arc<dyn Disk>,
+    /// Takes a ledger that does not extend the head that was seen last, and records that: somebody has put an older
+    /// copy in its place, and knows it.
+    pub accept_head: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
         // 64 MiB: seldom enough to roll, small enough to be read as a whole when the ledger is opened.
-        Self { segment_bytes: 64 << 20, checkpoint_every: Duration::from_secs(1), disk: Arc::new(RealDisk) }
+        let (segment_bytes, checkpoint_every) = (64 << 20, Duration::from_secs(1));
+        Self { segment_bytes, checkpoint_every, disk: Arc::new(RealDisk), accept_head: false }
     }
 }
 
@@ -50,6 +54,7 @@ impl Default for Options {
 #[derive(Debug)]
 pub struct Embedded {
     store: Arc<Store>,
+    restored: Option<u64>,
     durable: watch::Receiver<u64>,
     /// One artifact at a time: two of the same name would write the same new file.
     artifacts: Mutex<()>,
@@ -102,6 +107,13 @@ impl Embedded {
         Reader::open(folder)
     }
 
+    /// The record by which this ledger was taken although it does not extend the head that was seen last; only with
+    /// [`Options::accept_head`], and only if there was something to accept.
+    #[must_use]
+    pub const fn restored(&self) -> Option<u64> {
+        self.restored
+    }
+
     fn ask<T: Send + 'static>(
         &self,
         message: impl FnOnce(Reply<T>) -> Message,
@@ -152,6 +164,10 @@ impl Ledger for Embedded {
         self.ask(Message::Checkpoint)
     }
 
+    fn change_keys(&self, change: KeyChange) -> BoxFuture<'_, Result<PublicKey, LedgerError>> {
+        self.ask(|reply| Message::Keys(change, reply))
+    }
+
     fn put_artifact(&self, bytes: &[u8]) -> Result<Digest, LedgerError> {
         if self.sender.is_closed() {
             // The folder may be another process's by now.
@@ -182,9 +198,9 @@ impl Ledger for Embedded {
 /// Gives the writer its thread.
 fn start(writer: Writer) -> Result<Embedded, OpenError> {
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let store = writer.store.clone();
+    let (store, restored) = (writer.store.clone(), writer.restored);
     let durable = writer.durable.as_ref().map_or_else(|| watch::channel(0).1, watch::Sender::subscribe);
     let thread = thread::Builder::new().name("manes-ledger".to_owned()).spawn(move || writer.run(receiver));
     let thread = thread.map_err(OpenError::io(store.files.folder()))?;
-    Ok(Embedded { store, durable, artifacts: Mutex::new(()), sender, thread: Joined(Some(thread)) })
+    Ok(Embedded { store, restored, durable, artifacts: Mutex::new(()), sender, thread: Joined(Some(thread)) })
 }

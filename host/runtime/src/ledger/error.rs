@@ -37,6 +37,12 @@ pub enum LedgerError {
         /// The first failure.
         why: Arc<str>,
     },
+    /// The keys cannot be changed in this way. Nothing was changed.
+    #[error("the keys stay as they are: {why}")]
+    Keys {
+        /// Why not.
+        why: String,
+    },
     /// The ledger was closed. What was acknowledged before is durable.
     #[error("the ledger is closed")]
     Closed,
@@ -125,8 +131,8 @@ pub enum OpenError {
     /// The folder does not hold what a checkpoint promises: it was cut, rolled back or rewritten, or an older copy was
     /// put in its place.
     #[error(
-        "the ledger does not extend the checkpoint in {}: {source}; put the newer copy of the folder back. Writing on \
-         from an older one would make two histories of one ledger",
+        "the ledger does not extend the checkpoint in {}: {source}; put the newer copy of the folder back, or take this \
+         one as it is with `manes restore --accept-head`, which is recorded",
         path.display()
     )]
     Behind {

@@ -12,7 +12,8 @@ use super::store::Store;
 use crate::keystore::{Keystore, KeystoreError};
 use crate::seams::Clock;
 use manes_core::checkpoint::{self, TreeHead};
-use manes_core::ids::LedgerId;
+use manes_core::ids::{LedgerId, PublicKey};
+use manes_core::keys;
 use manes_core::verify::{ChainVerifier, ExtendsError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,14 +39,29 @@ impl Heads {
         Self { keystore, clock, every, note: String::new(), size: 0, tried_ns }
     }
 
-    /// Holds a ledger that was found against the head that was seen here last, and against the folder's own.
-    pub(super) fn check(&mut self, id: &LedgerId, files: &Files, verifier: &ChainVerifier) -> Result<(), OpenError> {
+    /// Holds a ledger that was found against the head that was seen here last, and against the folder's own. Returns
+    /// the heads that it does not extend, if it is to be taken all the same (`accept`).
+    pub(super) fn check(
+        &mut self,
+        id: &LedgerId,
+        files: &Files,
+        verifier: &ChainVerifier,
+        accept: bool,
+    ) -> Result<Vec<String>, OpenError> {
         let seen = self.keystore.head(id)?;
-        match &seen {
-            Some(note) => {
-                let path = || self.keystore.head_path(id);
-                extends(verifier, note).map_err(|error| OpenError::extends(path(), error))?;
+        let own: Vec<PublicKey> =
+            [self.keystore.host(id)?, self.keystore.staged(id)?].iter().flatten().map(keys::public).collect();
+        let mut lost = Vec::new();
+        let mut judge = |note: &String, path| match extends_with(verifier, note, id, &own) {
+            Ok(head) => Ok(Some(head)),
+            Err(ExtendsError::Shorter { .. } | ExtendsError::Rewritten { .. }) if accept => {
+                lost.push(note.clone());
+                Ok(None)
             }
+            Err(error) => Err(OpenError::extends(path, error)),
+        };
+        match &seen {
+            Some(note) => drop(judge(note, self.keystore.head_path(id))?),
             None => {
                 tracing::warn!(ledger = %id, "no head of this ledger is kept here: an earlier rollback goes unseen")
             }
@@ -53,12 +69,18 @@ impl Heads {
         let path = files.checkpoint();
         if let Some(bytes) = read_if_there(files.disk.as_ref(), &path).map_err(OpenError::io(&path))? {
             let note = String::from_utf8_lossy(&bytes).into_owned();
-            let head = extends(verifier, &note).map_err(|error| OpenError::extends(path, error))?;
-            if seen.is_some_and(|seen| seen == note) {
+            let head = judge(&note, path)?;
+            if let Some(head) = head.filter(|_| seen.is_some_and(|seen| seen == note)) {
                 (self.note, self.size) = (note, head.size);
             }
         }
-        Ok(())
+        lost.dedup();
+        Ok(lost)
+    }
+
+    /// Where keys and the last head lie.
+    pub(super) const fn keystore(&self) -> &Keystore {
+        &self.keystore
     }
 
     /// How long the head may still wait to be signed; `None` if it is.
@@ -84,6 +106,28 @@ impl Heads {
         })?;
         (self.size, self.note) = (size, note.clone());
         Ok(note)
+    }
+}
+
+/// As [`extends`], for a note that this host may have signed with a key that the ledger does not know: an older copy has
+/// not enrolled it yet.
+fn extends_with(
+    verifier: &ChainVerifier,
+    note: &str,
+    id: &LedgerId,
+    own: &[PublicKey],
+) -> Result<TreeHead, ExtendsError> {
+    match extends(verifier, note) {
+        Err(ExtendsError::Note(error)) => {
+            let Ok(head) = checkpoint::verify(note, id, own) else { return Err(error.into()) };
+            let found = verifier.head().size;
+            Err(if found < head.size {
+                ExtendsError::Shorter { held: head.size, found }
+            } else {
+                ExtendsError::Rewritten { size: head.size }
+            })
+        }
+        extends => extends,
     }
 }
 

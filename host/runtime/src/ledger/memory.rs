@@ -3,7 +3,7 @@
 //! It seals, signs and verifies as the embedded one does, through the same [`Chain`]; only "durable" means nothing
 //! here. Its keys are drawn at the beginning and never leave it.
 
-use super::api::{Appended, BoxFuture, Entry, Ledger, READ_BYTES_MAX};
+use super::api::{Appended, BoxFuture, Entry, KeyChange, Ledger, READ_BYTES_MAX};
 use super::chain::{Chain, Genesis, Sealed};
 use super::decoded::{Decoded, Kept};
 use super::error::LedgerError;
@@ -12,8 +12,10 @@ use super::inbox::{Follow, Inbox, Source};
 use super::writer::batch_bytes;
 use crate::seams::Seams;
 use bytes::Bytes;
+use ed25519_dalek::SigningKey;
 use manes_core::block::{Block, StoredBody};
-use manes_core::ids::{Digest, LedgerId};
+use manes_core::ids::{Digest, LedgerId, PublicKey};
+use manes_core::keys;
 use manes_core::record::Record;
 use manes_core::verify::ChainVerifier;
 use std::collections::HashMap;
@@ -31,6 +33,7 @@ pub struct Memory {
 #[derive(Debug)]
 struct Shared {
     health: Health,
+    root: SigningKey,
     state: Mutex<State>,
 }
 
@@ -52,7 +55,7 @@ impl Memory {
         let chain = Chain::new(genesis.id, ChainVerifier::new(), genesis.host, 1, seams);
         let (sender, durable) = watch::channel(0);
         let state = State { chain, blocks: Vec::new(), records: 0, artifacts: HashMap::new(), durable: Some(sender) };
-        let shared = Arc::new(Shared { health: Health::default(), state: Mutex::new(state) });
+        let shared = Arc::new(Shared { health: Health::default(), root: genesis.root, state: Mutex::new(state) });
         // Its verifier has no reason to refuse it. If it did, the ledger would take no appends and say why.
         let _ = shared.append(genesis.records);
         Self { id: genesis.id, shared, durable }
@@ -65,7 +68,10 @@ impl Shared {
     }
 
     fn append(&self, records: Vec<Record>) -> Result<Appended, LedgerError> {
-        let mut state = self.state();
+        self.append_to(&mut self.state(), records)
+    }
+
+    fn append_to(&self, state: &mut State, records: Vec<Record>) -> Result<Appended, LedgerError> {
         self.health.check()?;
         if state.durable.is_none() {
             return Err(LedgerError::Closed);
@@ -86,6 +92,29 @@ impl Shared {
             durable.send_replace(records);
         }
         Ok(appended)
+    }
+}
+
+impl Shared {
+    fn change_keys(&self, change: KeyChange) -> Result<PublicKey, LedgerError> {
+        let mut state = self.state();
+        if state.durable.is_none() {
+            return Err(self.ended());
+        }
+        let (records, changed) = match change {
+            KeyChange::Rotate { keep_old } => {
+                let (old, key) = (state.chain.host(), state.chain.draw());
+                let old: &[PublicKey] = if keep_old { &[] } else { &[old] };
+                let records = state.chain.enrolment(&self.root, keys::public(&key), old);
+                state.chain.rekey(key);
+                (records, state.chain.host())
+            }
+            KeyChange::Revoke(key) => {
+                let record = state.chain.revocation(&self.root, key);
+                (vec![record.map_err(|why| LedgerError::Keys { why: why.to_owned() })?], key)
+            }
+        };
+        self.append_to(&mut state, records).map(|_| changed)
     }
 }
 
@@ -152,6 +181,10 @@ impl Ledger for Memory {
         let state = self.shared.state();
         let open = if state.durable.is_some() { Ok(()) } else { Err(self.shared.ended()) };
         ready(open.map(|()| state.chain.checkpoint().1))
+    }
+
+    fn change_keys(&self, change: KeyChange) -> BoxFuture<'_, Result<PublicKey, LedgerError>> {
+        ready(self.shared.change_keys(change))
     }
 
     fn put_artifact(&self, bytes: &[u8]) -> Result<Digest, LedgerError> {

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `api`, `error`, `inbox` | the promises, how they fail, deliveries in order |
 //! | `chain`, `heads` | the state that the next block follows from, and its sealing, shared by all; signed heads |
-//! | `writer` | one thread: group commit, the commit point |
+//! | `writer`, `rekey` | one thread: group commit, the commit point; changing keys |
 //! | `tail`, `blobs`, `files` | where bytes go and when they are durable |
 //! | `opening`, `scan` | what is believed: verifying from the first block; a torn end against damage |
 //! | `store`, `index`, `decoded` | reads, proved against the verified chain |
@@ -36,6 +36,7 @@ mod index;
 mod memory;
 mod opening;
 mod reader;
+mod rekey;
 mod scan;
 mod store;
 mod tail;
@@ -43,7 +44,7 @@ mod tail;
 mod tests;
 mod writer;
 
-pub use api::{Appended, BATCH_BYTES_MAX, BoxFuture, Entry, Ledger, READ_BYTES_MAX};
+pub use api::{Appended, BATCH_BYTES_MAX, BoxFuture, Entry, KeyChange, Ledger, READ_BYTES_MAX};
 pub use backup::{Backup, backup};
 pub use embedded::{Embedded, Options};
 pub use error::{LedgerError, OpenError};

@@ -4,7 +4,7 @@
 //! then held against the heads that were signed; nothing of the ledger is changed before all of that has passed. Only
 //! then is the end that a crash tore cut off and a new start of the host begun.
 
-use super::chain::{Chain, Genesis};
+use super::chain::{Chain, Genesis, enrolment};
 use super::disk::{Access, Lock, Mode};
 use super::embedded::Options;
 use super::error::{LedgerError, OpenError};
@@ -17,8 +17,11 @@ use super::tail::{Tail, TailError};
 use super::writer::Writer;
 use crate::keystore::Keystore;
 use crate::seams::Seams;
+use ed25519_dalek::SigningKey;
 use manes_core::ids::{LedgerId, PublicKey};
+use manes_core::item::Item;
 use manes_core::keys;
+use manes_core::record::{Envelope, Kind, Record};
 use manes_core::verify::ChainVerifier;
 use std::collections::VecDeque;
 use std::io::ErrorKind;
@@ -38,8 +41,8 @@ pub(super) fn open(folder: &Path, home: &Path, seams: Seams, options: &Options) 
     let (mut scan, mut found) = (Scan::new(), Vec::new());
     let end = scan.advance(&files, &mut found)?;
     let heads = Heads::new(keystore.clone(), seams.clock.clone(), options.checkpoint_every);
-    let opening =
-        Opening { files, keystore, heads, seams, segment_bytes: options.segment_bytes.min(SEGMENT_BYTES_MAX), lock };
+    let (segment_bytes, accept_head) = (options.segment_bytes.min(SEGMENT_BYTES_MAX), options.accept_head);
+    let opening = Opening { files, keystore, heads, seams, segment_bytes, accept_head, lock };
     match scan.verifier.ledger() {
         Some(id) => opening.resume(id, scan, found.into_iter().collect(), end),
         None => opening.create(&scan, end),
@@ -86,6 +89,7 @@ struct Opening {
     heads: Heads,
     seams: Seams,
     segment_bytes: u64,
+    accept_head: bool,
     lock: Box<dyn Lock>,
 }
 
@@ -114,16 +118,20 @@ impl Opening {
 
     /// Goes on with the ledger that was found.
     fn resume(mut self, id: LedgerId, scan: Scan, index: Index, end: End) -> Result<Writer, OpenError> {
-        self.heads.check(&id, &self.files, &scan.verifier)?;
-        let Some(key) = self.keystore.host(&id)? else {
-            return Err(OpenError::NoKey { ledger: id, path: self.keystore.host_path(&id) });
-        };
-        let incarnation = self.next_incarnation(&id, keys::public(&key), &scan.verifier)?;
+        let lost = self.heads.check(&id, &self.files, &scan.verifier, self.accept_head)?;
+        let key = self.key(&id, &scan.verifier)?;
+        let mut restored: Vec<Record> = lost.iter().map(|lost| self.restored(lost)).collect();
+        restored.extend(self.enrol_again(&id, &key, &scan.verifier, !restored.is_empty())?);
+        let seen = scan.verifier.host_chain(&keys::public(&key)).map_or(0, |(incarnation, _, _)| incarnation);
+        let incarnation = self.keystore.next_incarnation(&id, seen)?;
         // From here on nothing refuses the ledger any more, and its folder may be changed.
         self.warn_of_torn(end);
         let tail = Tail::resume(self.files.clone(), scan.segment, scan.at, self.segment_bytes).map_err(tail_error)?;
         let chain = Chain::new(id, scan.verifier, key, incarnation, self.seams.clone());
         let mut writer = self.writer(id, index, chain, tail);
+        if !restored.is_empty() {
+            writer.restored = Some(writer.write_block(restored, VecDeque::new())?.first);
+        }
         // What the last start left uncovered has just been verified. A full disk may wait for its head.
         if let Err(error) = writer.heads.sign(&writer.chain, &writer.store) {
             writer.store.health.check()?;
@@ -132,12 +140,47 @@ impl Opening {
         Ok(writer)
     }
 
-    fn next_incarnation(&self, id: &LedgerId, host: PublicKey, verifier: &ChainVerifier) -> Result<u64, OpenError> {
-        if !verifier.hosts().any(|enrolled| *enrolled == host) {
-            return Err(OpenError::NotEnrolled { ledger: *id, key: host });
+    /// This host's key. A rotation that a crash cut off is over once the ledger has enrolled the new key.
+    fn key(&self, id: &LedgerId, verifier: &ChainVerifier) -> Result<SigningKey, OpenError> {
+        let staged = self.keystore.staged(id)?.filter(|key| is_enrolled(verifier, &keys::public(key)));
+        if let Some(key) = staged {
+            self.keystore.promote(id)?;
+            return Ok(key);
         }
-        let seen = verifier.host_chain(&host).map_or(0, |(incarnation, _, _)| incarnation);
-        Ok(self.keystore.next_incarnation(id, seen)?)
+        let key = self.keystore.host(id)?;
+        key.ok_or_else(|| OpenError::NoKey { ledger: *id, path: self.keystore.host_path(id) })
+    }
+
+    /// The records that make this host's key count once more in a copy that is older than the key. In any other ledger
+    /// a key that is not enrolled is refused.
+    fn enrol_again(
+        &self,
+        id: &LedgerId,
+        key: &SigningKey,
+        verifier: &ChainVerifier,
+        restored: bool,
+    ) -> Result<Vec<Record>, OpenError> {
+        let public = keys::public(key);
+        if is_enrolled(verifier, &public) {
+            return Ok(Vec::new());
+        }
+        let never = verifier.host_chain(&public).is_none();
+        let root = self.keystore.root(id)?.filter(|root| Some(keys::public(root)) == verifier.root());
+        match root.filter(|_| restored && never) {
+            Some(root) => {
+                let old: Vec<PublicKey> = verifier.hosts().copied().collect();
+                let now = self.seams.clock.now_ns();
+                Ok(enrolment(id, &root, public, &old, now))
+            }
+            None => Err(OpenError::NotEnrolled { ledger: *id, key: public }),
+        }
+    }
+
+    /// The record that says which head was given up.
+    fn restored(&self, lost: &str) -> Record {
+        let envelope = Envelope { critical: Some(true), ..Envelope::new(Kind::Restore, self.seams.clock.now_ns()) };
+        let body = Item::Map(vec![(Item::Text("head".into()), Item::Text(lost.to_owned()))]);
+        Record::new(envelope, Some((self.seams.salt(), body.to_bytes())), true)
     }
 
     fn warn_of_torn(&self, end: End) {
@@ -153,8 +196,12 @@ impl Opening {
     fn writer(self, id: LedgerId, index: Index, chain: Chain, tail: Tail) -> Writer {
         let durable = Some(watch::Sender::new(index.records()));
         let store = Arc::new(Store::new(id, self.files, index));
-        Writer { store, chain, tail, heads: self.heads, durable, _lock: self.lock }
+        Writer { store, chain, tail, heads: self.heads, durable, restored: None, _lock: self.lock }
     }
+}
+
+fn is_enrolled(verifier: &ChainVerifier, key: &PublicKey) -> bool {
+    verifier.hosts().any(|enrolled| enrolled == key)
 }
 
 fn tail_error(error: TailError) -> OpenError {

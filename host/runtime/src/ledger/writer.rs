@@ -5,7 +5,7 @@
 //!
 //! Invariant: nothing is published, answered or covered by a signed head before the sync of its block has returned.
 
-use super::api::{Appended, BATCH_BYTES_MAX};
+use super::api::{Appended, BATCH_BYTES_MAX, KeyChange};
 use super::blobs::{INLINE_BYTES_MAX, put_blob};
 use super::chain::{Chain, Sealed};
 use super::decoded::Decoded;
@@ -15,7 +15,7 @@ use super::heads::Heads;
 use super::store::Store;
 use super::tail::{Tail, TailError};
 use manes_core::block::StoredBody;
-use manes_core::ids::Digest;
+use manes_core::ids::{Digest, PublicKey};
 use manes_core::record::Record;
 use manes_core::segment;
 use std::collections::VecDeque;
@@ -44,6 +44,8 @@ pub(super) enum Message {
     Append(Batch),
     /// Sign the head.
     Checkpoint(Reply<String>),
+    /// Change keys.
+    Keys(KeyChange, Reply<PublicKey>),
     /// Stop cleanly.
     Close(Reply<()>),
 }
@@ -66,6 +68,8 @@ pub(super) struct Writer {
     pub(super) heads: Heads,
     /// Dropped when no more appends are taken, so that those who wait for records learn it.
     pub(super) durable: Option<watch::Sender<u64>>,
+    /// The record by which opening took a ledger that does not extend the head seen last.
+    pub(super) restored: Option<u64>,
     /// Held until the writer is gone.
     pub(super) _lock: Box<dyn Lock>,
 }
@@ -82,6 +86,7 @@ impl Writer {
                     self.sign_if_due();
                 }
                 Message::Checkpoint(reply) => answer(reply, self.heads.sign(&self.chain, &self.store)),
+                Message::Keys(change, reply) => answer(reply, self.change_keys(change)),
                 Message::Close(reply) => {
                     // First the doors, then the answer: whoever reads it finds the ledger closed and the lock free.
                     messages.close();
@@ -231,7 +236,7 @@ fn gather(first: Batch, messages: &mut Receiver<Message>, next: &mut Option<Mess
                 bytes += batch.bytes;
                 group.push(batch);
             }
-            other @ (Message::Append(_) | Message::Checkpoint(_) | Message::Close(_)) => {
+            other @ (Message::Append(_) | Message::Checkpoint(_) | Message::Keys(..) | Message::Close(_)) => {
                 *next = Some(other);
                 break;
             }

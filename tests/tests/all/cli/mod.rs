@@ -11,6 +11,7 @@ mod control;
 pub(crate) mod desk;
 mod help;
 mod ids;
+mod keys;
 mod killed;
 mod manifest;
 mod proofs;

@@ -4,6 +4,7 @@ mod crash;
 mod fault_disk;
 mod faults;
 mod folder;
+mod keys;
 mod refusal;
 
 use super::api::Ledger;
@@ -53,7 +54,8 @@ pub(super) struct Place {
 /// Options under which heads are signed only when a ledger is created, opened or closed, or a test asks. Segments are
 /// small enough to be copied often, and syncs cost nothing.
 pub(super) fn quiet() -> Options {
-    Options { segment_bytes: 1 << 18, checkpoint_every: Duration::from_secs(3_600), disk: Arc::new(FaultDisk::new()) }
+    let (segment_bytes, checkpoint_every) = (1 << 18, Duration::from_secs(3_600));
+    Options { segment_bytes, checkpoint_every, disk: Arc::new(FaultDisk::new()), ..Options::default() }
 }
 
 impl Place {
