@@ -59,6 +59,12 @@ impl Ledger for Gate {
         })
     }
 
+    fn append_when_room(&self, batch: Vec<Record>) -> BoxFuture<'_, Result<Appended, LedgerError>> {
+        self.append(batch)
+    }
+    fn is_full(&self) -> bool {
+        self.inner.is_full()
+    }
     fn id(&self) -> LedgerId {
         self.inner.id()
     }

@@ -10,6 +10,7 @@
 //! | [`gate`] | [`Gate`]: a ledger that holds intents back |
 //! | [`alone`] | a test in a process of its own |
 //! | [`seed`] | [`Seed`]: reproducible randomness |
+//! | [`sim`] | a simulated machine under a whole host |
 //!
 //! Invariant: nothing here sleeps to let something happen; every wait is for an event, under a guard that explains
 //! itself when it ends the wait.
@@ -21,6 +22,7 @@ pub mod host;
 pub mod running;
 pub mod seed;
 pub mod server;
+pub mod sim;
 pub mod view;
 
 pub use alone::alone;

@@ -136,15 +136,16 @@ struct Deadline<'a> {
     at: Option<tokio::time::Instant>,
     ms: u64,
     agent: &'a str,
+    journal: &'a Journal,
 }
 
 impl<'a> Deadline<'a> {
-    fn new(deployment: &'a Deployment, journal: &Journal) -> Self {
+    fn new(deployment: &'a Deployment, journal: &'a Journal) -> Self {
         let ms = deployment.limits.deadline_ms;
         // In replay nothing waits for the outside, and a deadline would depend on the machine.
         let live = !journal.is_replaying();
         let at = live.then(|| tokio::time::Instant::now().checked_add(Duration::from_millis(ms))).flatten();
-        Self { at, ms, agent: &deployment.name }
+        Self { at, ms, agent: &deployment.name, journal }
     }
 
     /// What `work` yields; `None` if it was not done in time.
@@ -156,6 +157,10 @@ impl<'a> Deadline<'a> {
     }
 
     fn passed(&self) -> Run {
+        if self.journal.waits_for_room() {
+            // Not the guest's doing: it is tried again.
+            return Run::end(EndStatus::Fault, "the ledger had no room on its disk for what this attempt records");
+        }
         let advice = Limit::DeadlineMs.advice(&Scope::Agent.section(self.agent), self.ms, self.ms + 1);
         Run::end(EndStatus::Deadline, format!("not done after {} ms; {advice}", self.ms))
     }

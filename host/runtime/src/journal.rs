@@ -393,7 +393,7 @@ impl Journal {
             live.inflight = Some(inflight);
             tokio::spawn(async move {
                 let result = match settle(before).await {
-                    Ok(()) => ledger.append(batch).await.map(|_| ()),
+                    Ok(()) => ledger.append_when_room(batch).await.map(|_| ()),
                     // A prefix that is not in the ledger lets nothing after it in.
                     Err(error) => Err(error),
                 };
@@ -407,6 +407,12 @@ impl Journal {
         self.flush_soon();
         let inflight = self.with(|mode| mode.live().and_then(|live| live.inflight.clone()));
         settle(inflight).await.map_err(|error| Ended::Ledger(error.to_string()))
+    }
+
+    /// True if the ledger has no room for what this attempt records.
+    #[must_use]
+    pub fn waits_for_room(&self) -> bool {
+        self.with(|mode| mode.live().is_some_and(|live| live.ledger.is_full()))
     }
 
     /// What earlier attempts know of this write.

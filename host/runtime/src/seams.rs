@@ -1,10 +1,15 @@
-//! The seams through which the outside world enters: time and randomness.
+//! The seams through which the outside world enters: time, randomness and the network.
 //!
-//! Nothing else in this crate asks the operating system for either, so that a simulation can hold both.
+//! Nothing else in this crate asks the operating system for them, so that a simulation can hold all three; what is
+//! read and written on a disk has a seam of its own, [`crate::ledger::disk`].
 
 use std::fmt::Debug;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Where time comes from.
 pub trait Clock: Send + Sync + Debug {
@@ -20,6 +25,21 @@ pub trait Entropy: Send + Sync + Debug {
     fn fill(&self, out: &mut [u8]);
 }
 
+/// Bytes both ways.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// What a network answers, later.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
+
+/// Where outgoing connections go. It judges nothing: what may be asked of it was decided before.
+pub trait Network: Send + Sync + Debug {
+    /// The addresses of a name, or the one that a literal spells.
+    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> Answer<'a, Vec<SocketAddr>>;
+    /// A connection.
+    fn connect(&self, address: SocketAddr) -> Answer<'_, Box<dyn Stream>>;
+}
+
 /// The seams a host is built with.
 #[derive(Debug, Clone)]
 pub struct Seams {
@@ -27,13 +47,16 @@ pub struct Seams {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// Outgoing connections.
+    pub network: Arc<dyn Network>,
 }
 
 impl Seams {
-    /// The operating system's clock and random source.
+    /// The operating system's clock, random source and network.
     #[must_use]
     pub fn system() -> Self {
-        Self { clock: Arc::new(SystemClock::new()), entropy: Arc::new(SystemEntropy) }
+        let (clock, entropy) = (Arc::new(SystemClock::new()), Arc::new(SystemEntropy));
+        Self { clock, entropy, network: Arc::new(SystemNetwork) }
     }
 
     /// A fresh salt.
@@ -87,5 +110,19 @@ impl Entropy for SystemEntropy {
             tracing::error!(%error, "the operating system gives no random bytes; stopping");
             std::process::abort();
         }
+    }
+}
+
+/// The operating system's network.
+#[derive(Debug)]
+pub struct SystemNetwork;
+
+impl Network for SystemNetwork {
+    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> Answer<'a, Vec<SocketAddr>> {
+        Box::pin(async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) })
+    }
+
+    fn connect(&self, address: SocketAddr) -> Answer<'_, Box<dyn Stream>> {
+        Box::pin(async move { Ok(Box::new(tokio::net::TcpStream::connect(address).await?) as Box<dyn Stream>) })
     }
 }

@@ -6,6 +6,7 @@ use crate::component::{self, LoadError, Loaded};
 use crate::deploy;
 use crate::engine::Wasm;
 use crate::manifest::Manifest;
+use crate::provider::Mirror;
 use manes_core::ids::Digest;
 use std::collections::HashMap;
 use std::fs::File;
@@ -103,6 +104,8 @@ impl Source<'_> {
 #[derive(Debug, Default)]
 pub struct Prepared {
     pub(super) compiled: HashMap<Digest, Compiled>,
+    /// WASI, if it was made for a host before.
+    pub(super) mirror: Option<Arc<Mirror>>,
 }
 
 /// A component with the bytes that it was compiled from.
@@ -121,6 +124,13 @@ fn sources(manifest: &Manifest) -> Vec<(Role, &str, PathBuf)> {
 }
 
 impl Prepared {
+    /// With WASI that a host of the same engine used before: it is compiled once.
+    #[must_use]
+    pub fn with_mirror(mut self, mirror: Arc<Mirror>) -> Self {
+        self.mirror = Some(mirror);
+        self
+    }
+
     /// Looks whether the manifest's components are there and could be some, which takes no time and no engine.
     ///
     /// # Errors

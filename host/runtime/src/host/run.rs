@@ -176,7 +176,7 @@ impl Host {
         manifest: Manifest,
         prepared: Prepared,
     ) -> Result<Self, HostError> {
-        let mirror = Mirror::new(&wasm);
+        let mirror = prepared.mirror.clone().unwrap_or_else(|| Mirror::new(&wasm));
         let context = Context { ledger, seams, mirror };
         let (registry, submissions) = Registry::read(&*context.ledger)?;
         let router::Handle { commands, task } = router::start(context.clone(), manifest.results.clone()).await?;

@@ -74,6 +74,16 @@ pub trait Ledger: Send + Sync + Debug + 'static {
     /// it may be.
     fn append(&self, batch: Vec<Record>) -> BoxFuture<'_, Result<Appended, LedgerError>>;
 
+    /// As [`Ledger::append`], for work that is under way: on a full disk it waits for room instead of failing with
+    /// `NoSpace`, and so does what is appended after it in this way. Only closing the ledger ends that.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`]; `NoSpace` where the ledger was closed first.
+    fn append_when_room(&self, batch: Vec<Record>) -> BoxFuture<'_, Result<Appended, LedgerError>>;
+
+    /// True while something waits for room.
+    fn is_full(&self) -> bool;
+
     /// Durable entries from index `from`: at most `max`, fewer at the end or after [`READ_BYTES_MAX`] of bodies, none
     /// only where there are none (or `max` is 0).
     ///

@@ -18,6 +18,7 @@ use manes_core::block::Block;
 use manes_core::ids::{Digest, LedgerId, PublicKey};
 use manes_core::record::Record;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -40,13 +41,16 @@ pub struct Options {
     /// Takes a ledger that does not extend the head that was seen last, and records that: somebody has put an older
     /// copy in its place, and knows it.
     pub accept_head: bool,
+    /// Writes in a task of the runtime that opens it, not in a thread of its own: for a simulation, in which every step
+    /// happens in one order. A slow disk then stops everything.
+    pub writes_in_task: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
         // 64 MiB: seldom enough to roll, small enough to be read as a whole when the ledger is opened.
         let (segment_bytes, checkpoint_every) = (64 << 20, Duration::from_secs(1));
-        Self { segment_bytes, checkpoint_every, disk: Arc::new(RealDisk), accept_head: false }
+        Self { segment_bytes, checkpoint_every, disk: Arc::new(RealDisk), accept_head: false, writes_in_task: false }
     }
 }
 
@@ -96,7 +100,7 @@ impl Embedded {
     /// # Errors
     /// See [`OpenError`]: another writer, damage, a folder that is older than the head kept in `home`, no key.
     pub fn open(folder: &Path, home: &Path, seams: Seams, options: Options) -> Result<Self, OpenError> {
-        start(opening::open(folder, home, seams, &options)?)
+        start(opening::open(folder, home, seams, &options)?, options.writes_in_task)
     }
 
     /// Opens the ledger in `folder` for reading: a copy elsewhere, or beside the process that writes it.
@@ -112,6 +116,13 @@ impl Embedded {
     #[must_use]
     pub const fn restored(&self) -> Option<u64> {
         self.restored
+    }
+
+    fn submit(&self, records: Vec<Record>, waits: bool) -> BoxFuture<'_, Result<Appended, LedgerError>> {
+        match batch_bytes(&records) {
+            Ok(bytes) => self.ask(|reply| Message::Append(Batch { records, bytes, waits, reply })),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
     }
 
     fn ask<T: Send + 'static>(
@@ -142,10 +153,15 @@ impl Ledger for Embedded {
     }
 
     fn append(&self, batch: Vec<Record>) -> BoxFuture<'_, Result<Appended, LedgerError>> {
-        match batch_bytes(&batch) {
-            Ok(bytes) => self.ask(|reply| Message::Append(Batch { records: batch, bytes, reply })),
-            Err(error) => Box::pin(std::future::ready(Err(error))),
-        }
+        self.submit(batch, false)
+    }
+
+    fn append_when_room(&self, batch: Vec<Record>) -> BoxFuture<'_, Result<Appended, LedgerError>> {
+        self.submit(batch, true)
+    }
+
+    fn is_full(&self) -> bool {
+        self.store.full.load(Ordering::Relaxed)
     }
 
     fn read(&self, from: u64, max: usize) -> Result<Vec<Entry>, LedgerError> {
@@ -196,10 +212,15 @@ impl Ledger for Embedded {
 }
 
 /// Gives the writer its thread.
-fn start(writer: Writer) -> Result<Embedded, OpenError> {
+fn start(writer: Writer, in_task: bool) -> Result<Embedded, OpenError> {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let (store, restored) = (writer.store.clone(), writer.restored);
     let durable = writer.durable.as_ref().map_or_else(|| watch::channel(0).1, watch::Sender::subscribe);
+    if in_task {
+        tokio::spawn(writer.run_as_task(receiver));
+        let (artifacts, thread) = (Mutex::new(()), Joined(None));
+        return Ok(Embedded { store, restored, durable, artifacts, sender, thread });
+    }
     let thread = thread::Builder::new().name("manes-ledger".to_owned()).spawn(move || writer.run(receiver));
     let thread = thread.map_err(OpenError::io(store.files.folder()))?;
     Ok(Embedded { store, restored, durable, artifacts: Mutex::new(()), sender, thread: Joined(Some(thread)) })

@@ -165,6 +165,14 @@ impl Ledger for Memory {
         ready(batch_bytes(&batch).and_then(|_| self.shared.append(batch)))
     }
 
+    fn append_when_room(&self, batch: Vec<Record>) -> BoxFuture<'_, Result<Appended, LedgerError>> {
+        self.append(batch)
+    }
+
+    fn is_full(&self) -> bool {
+        false
+    }
+
     fn read(&self, from: u64, max: usize) -> Result<Vec<Entry>, LedgerError> {
         self.shared.read(from, max)
     }

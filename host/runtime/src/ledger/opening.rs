@@ -195,8 +195,20 @@ impl Opening {
 
     fn writer(self, id: LedgerId, index: Index, chain: Chain, tail: Tail) -> Writer {
         let durable = Some(watch::Sender::new(index.records()));
-        let store = Arc::new(Store::new(id, self.files, index));
-        Writer { store, chain, tail, heads: self.heads, durable, restored: None, _lock: self.lock }
+        let (store, clock) = (Arc::new(Store::new(id, self.files, index)), self.seams.clock);
+        let (waiting, looked_ns) = (VecDeque::new(), 0);
+        Writer {
+            clock,
+            waiting,
+            looked_ns,
+            store,
+            chain,
+            tail,
+            heads: self.heads,
+            durable,
+            restored: None,
+            _lock: self.lock,
+        }
     }
 }
 

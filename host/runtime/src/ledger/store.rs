@@ -17,6 +17,7 @@ use manes_core::ids::{Digest, LedgerId};
 use manes_core::record::Commitment;
 use manes_core::segment::Frames;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// The readable side of a ledger's folder.
@@ -25,14 +26,16 @@ pub(super) struct Store {
     pub(super) id: LedgerId,
     pub(super) files: Files,
     pub(super) health: Health,
+    /// True while something waits for room on the disk.
+    pub(super) full: AtomicBool,
     index: RwLock<Index>,
     cache: Mutex<Cache>,
 }
 
 impl Store {
     pub(super) fn new(id: LedgerId, files: Files, index: Index) -> Self {
-        let (health, index, cache) = (Health::default(), RwLock::new(index), Mutex::default());
-        Self { id, files, health, index, cache }
+        let (health, full) = (Health::default(), AtomicBool::new(false));
+        Self { id, files, health, full, index: RwLock::new(index), cache: Mutex::default() }
     }
 
     /// Adds a block that is durable. `decoded` spares the next reader the work.

@@ -14,12 +14,14 @@ use super::error::LedgerError;
 use super::heads::Heads;
 use super::store::Store;
 use super::tail::{Tail, TailError};
+use crate::seams::Clock;
 use manes_core::block::StoredBody;
 use manes_core::ids::{Digest, PublicKey};
 use manes_core::record::Record;
 use manes_core::segment;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, error::TryRecvError};
@@ -29,6 +31,8 @@ use tokio::sync::{oneshot, watch};
 const GROUP_RECORDS_MAX: usize = 4_096;
 /// Bytes of one group: over this the disk is what takes the time.
 const GROUP_BYTES_MAX: u64 = 8 << 20;
+/// How often a full disk is looked at while something waits for room.
+const ROOM_EVERY: Duration = Duration::from_millis(500);
 /// What a record takes in a frame beyond its envelope and body: CBOR heads, salt, a blob's name.
 const RECORD_OVERHEAD_BYTES: u64 = 64;
 /// What a block takes beyond its records: frame, header, seal, array heads.
@@ -56,7 +60,15 @@ pub(super) struct Batch {
     pub(super) records: Vec<Record>,
     /// By [`batch_bytes`].
     pub(super) bytes: u64,
+    /// On a full disk it waits for room instead of being refused.
+    pub(super) waits: bool,
     pub(super) reply: Reply<Appended>,
+}
+
+/// A group for which there is no room; nothing of it was written.
+struct NoRoom {
+    group: Vec<Batch>,
+    error: LedgerError,
 }
 
 /// The owner of the chain.
@@ -66,6 +78,11 @@ pub(super) struct Writer {
     pub(super) chain: Chain,
     pub(super) tail: Tail,
     pub(super) heads: Heads,
+    pub(super) clock: Arc<dyn Clock>,
+    /// Batches that wait for room, in order.
+    pub(super) waiting: VecDeque<Batch>,
+    /// When room was last looked for, on the monotonic clock.
+    pub(super) looked_ns: u64,
     /// Dropped when no more appends are taken, so that those who wait for records learn it.
     pub(super) durable: Option<watch::Sender<u64>>,
     /// The record by which opening took a ledger that does not extend the head seen last.
@@ -75,39 +92,78 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Works until it is told to close or nobody is left who could ask.
+    /// Works until it is told to close or nobody is left who could ask. On a thread of its own: it blocks.
     pub(super) fn run(mut self, mut messages: Receiver<Message>) {
         let mut next = None;
         while let Some(message) = next.take().or_else(|| self.wait(&mut messages)) {
-            match message {
-                Message::Append(first) => {
-                    let group = gather(first, &mut messages, &mut next);
-                    self.commit(group);
-                    self.sign_if_due();
-                }
-                Message::Checkpoint(reply) => answer(reply, self.heads.sign(&self.chain, &self.store)),
-                Message::Keys(change, reply) => answer(reply, self.change_keys(change)),
-                Message::Close(reply) => {
-                    // First the doors, then the answer: whoever reads it finds the ledger closed and the lock free.
-                    messages.close();
-                    let closed = self.finish();
-                    drop(self);
-                    return answer(reply, closed);
-                }
-            }
-            if self.store.health.check().is_err() {
-                self.durable = None;
+            match self.turn(message, &mut messages, &mut next) {
+                Some(writer) => self = writer,
+                None => return,
             }
         }
     }
 
-    /// The next message; signs the head meanwhile, so that a ledger that falls quiet is covered to its end.
+    /// The same as a task: what its disk does, it does at once. For a host whose every step is to happen in one order.
+    pub(super) async fn run_as_task(mut self, mut messages: Receiver<Message>) {
+        let mut next = None;
+        loop {
+            let due = self.due();
+            let message = match next.take() {
+                Some(message) => Some(message),
+                None => tokio::select! {
+                    biased;
+                    message = messages.recv() => message,
+                    () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => {
+                        self.idle();
+                        continue;
+                    }
+                },
+            };
+            let Some(message) = message else { return };
+            match self.turn(message, &mut messages, &mut next) {
+                Some(writer) => self = writer,
+                None => return,
+            }
+        }
+    }
+
+    /// Does what one message asks; `None` when that was to close.
+    fn turn(mut self, message: Message, messages: &mut Receiver<Message>, next: &mut Option<Message>) -> Option<Self> {
+        match message {
+            Message::Append(first) => {
+                let group = gather(first, messages, next);
+                self.commit(group);
+                self.sign_if_due();
+            }
+            Message::Checkpoint(reply) => answer(reply, self.heads.sign(&self.chain, &self.store)),
+            Message::Keys(change, reply) => answer(reply, self.change_keys(change)),
+            Message::Close(reply) => {
+                // First the doors, then the answer: whoever reads it finds the ledger closed and the lock free.
+                messages.close();
+                self.commit(Vec::new());
+                for batch in self.waiting.drain(..) {
+                    answer(batch.reply, Err(LedgerError::NoSpace { path: self.store.files.segments() }));
+                }
+                let closed = self.finish();
+                drop(self);
+                answer(reply, closed);
+                return None;
+            }
+        }
+        if self.store.health.check().is_err() {
+            self.durable = None;
+        }
+        Some(self)
+    }
+
+    /// The next message; meanwhile what is due is done.
     fn wait(&mut self, messages: &mut Receiver<Message>) -> Option<Message> {
         loop {
             match messages.try_recv() {
                 Ok(message) => return Some(message),
                 Err(TryRecvError::Disconnected) => return None,
-                Err(TryRecvError::Empty) => match self.sign_if_due() {
+                Err(TryRecvError::Empty) => match self.due() {
+                    Some(Duration::ZERO) => self.idle(),
                     Some(rest) => thread::park_timeout(rest),
                     None => thread::park(),
                 },
@@ -115,42 +171,110 @@ impl Writer {
         }
     }
 
-    /// Signs the head if its time has come; returns how long that may still wait, `None` if there is nothing to sign.
-    fn sign_if_due(&mut self) -> Option<Duration> {
-        self.store.health.check().ok()?;
-        let rest = self.heads.due_in(&self.chain)?;
-        if rest.is_zero()
+    /// How long it may wait for a message, if there is something to do without one.
+    fn due(&self) -> Option<Duration> {
+        let head = self.store.health.check().ok().and_then(|()| self.heads.due_in(&self.chain));
+        let room = (!self.waiting.is_empty()).then(|| {
+            let waited = self.clock.monotonic_ns().saturating_sub(self.looked_ns);
+            ROOM_EVERY.saturating_sub(Duration::from_nanos(waited))
+        });
+        head.into_iter().chain(room).min()
+    }
+
+    /// Without a message: signs the head, so that a ledger that falls quiet is covered to its end, and looks for room.
+    fn idle(&mut self) {
+        self.sign_if_due();
+        if !self.waiting.is_empty() {
+            self.commit(Vec::new());
+        }
+    }
+
+    /// Signs the head if its time has come.
+    fn sign_if_due(&mut self) {
+        if self.store.health.check().is_ok()
+            && self.heads.due_in(&self.chain).is_some_and(|rest| rest.is_zero())
             && let Err(error) = self.heads.sign(&self.chain, &self.store)
         {
             // The blocks are durable all the same, and in a while it is tried again.
             tracing::warn!(%error, "the ledger's head could not be stored");
         }
-        self.heads.due_in(&self.chain)
     }
 
-    /// Puts a group of batches into one block and answers all of them.
+    /// Commits a group of batches, after those that wait for room. Where there is none, what may wait does, and the
+    /// rest is refused: work under way comes before new work.
     fn commit(&mut self, group: Vec<Batch>) {
-        let (mut records, mut blobs, mut replies) = (Vec::new(), VecDeque::new(), Vec::with_capacity(group.len()));
-        for mut batch in group {
-            // A batch whose bodies find no room is refused alone: nothing of it is in the block yet.
-            match self.store.health.check().and_then(|()| self.store_blobs(&batch.records)) {
-                Ok(mut names) => {
-                    blobs.append(&mut names);
-                    replies.push((records.len() as u64, batch.reply));
-                    records.append(&mut batch.records);
+        let group: Vec<Batch> = self.waiting.drain(..).chain(group).collect();
+        self.looked_ns = self.clock.monotonic_ns();
+        let Err(NoRoom { group, error }) = self.write_group(group) else { return self.full(None) };
+        // Not all of them at once; as many as there is room for, in order.
+        let mut full = None;
+        for batch in group {
+            let refused = match &full {
+                None => self.write_group(vec![batch]).err(),
+                Some(error) => Some(NoRoom { group: vec![batch], error: Clone::clone(error) }),
+            };
+            let Some(NoRoom { group, error }) = refused else { continue };
+            for batch in group {
+                if batch.waits {
+                    self.waiting.push_back(batch);
+                } else {
+                    answer(batch.reply, Err(error.clone()));
                 }
-                Err(error) => answer(batch.reply, Err(error)),
             }
+            full = Some(error);
         }
-        if replies.is_empty() {
-            return;
+        self.full((!self.waiting.is_empty()).then_some(&error));
+    }
+
+    /// Takes note of whether somebody waits for room; says so when that changes.
+    fn full(&self, error: Option<&LedgerError>) {
+        match (error, self.store.full.swap(error.is_some(), Ordering::Relaxed)) {
+            (Some(error), false) => tracing::error!("{error}; work under way waits, new events are refused"),
+            (None, true) => tracing::warn!("there is room again: the host goes on"),
+            (Some(_), true) | (None, false) => {}
         }
-        // A blob of a later batch may have been what failed.
-        let written = self.store.health.check().and_then(|()| self.write_block(records, blobs));
-        for (offset, reply) in replies {
+    }
+
+    /// Puts a group of batches into one block and answers all of them; without room nothing of it is written.
+    fn write_group(&mut self, mut group: Vec<Batch>) -> Result<(), NoRoom> {
+        if group.is_empty() {
+            return Ok(());
+        }
+        let blobs = match self.make_room(&group) {
+            Ok(blobs) => blobs,
+            Err(error @ LedgerError::NoSpace { .. }) => return Err(NoRoom { group, error }),
+            Err(error) => {
+                group.into_iter().for_each(|batch| answer(batch.reply, Err(error.clone())));
+                return Ok(());
+            }
+        };
+        let mut records = Vec::with_capacity(group.iter().map(|batch| batch.records.len()).sum());
+        let offsets: Vec<u64> = group
+            .iter_mut()
+            .map(|batch| {
+                let offset = records.len() as u64;
+                records.append(&mut batch.records);
+                offset
+            })
+            .collect();
+        let written = self.write_block(records, blobs);
+        for (batch, offset) in group.into_iter().zip(offsets) {
             let appended = |Appended { first, block }| Appended { first: first + offset, block };
-            answer(reply, written.clone().map(appended));
+            answer(batch.reply, written.clone().map(appended));
         }
+        Ok(())
+    }
+
+    /// Makes the large bodies of a group durable, and room for its block.
+    fn make_room(&mut self, group: &[Batch]) -> Result<VecDeque<Digest>, LedgerError> {
+        self.store.health.check()?;
+        let mut blobs = VecDeque::new();
+        for batch in group {
+            blobs.append(&mut self.store_blobs(&batch.records)?);
+        }
+        let bytes = frame_bytes_max(group.iter().flat_map(|batch| &batch.records));
+        self.tail.reserve(bytes).map_err(|error| self.failed(error))?;
+        Ok(blobs)
     }
 
     /// Makes the large bodies of a batch durable, in order.
@@ -214,13 +338,13 @@ pub(super) fn batch_bytes(records: &[Record]) -> Result<u64, LedgerError> {
 }
 
 /// No less than the frame of a block of `records` takes.
-fn frame_bytes_max(records: &[Record]) -> u64 {
+fn frame_bytes_max<'a>(records: impl IntoIterator<Item = &'a Record>) -> u64 {
     let inline = |record: &Record| match &record.body {
         Some((_, body)) if body.len() <= INLINE_BYTES_MAX => body.len(),
         Some(_) | None => 0,
     };
     let size = |record: &Record| (record.envelope.len() + inline(record)) as u64 + RECORD_OVERHEAD_BYTES;
-    BLOCK_OVERHEAD_BYTES + records.iter().map(size).sum::<u64>()
+    BLOCK_OVERHEAD_BYTES + records.into_iter().map(size).sum::<u64>()
 }
 
 /// The batches that wait, up to a group's size. A message that does not fit ends the group and is left in `next`.

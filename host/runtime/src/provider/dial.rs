@@ -4,17 +4,15 @@
 //! dialled: a name that changes its mind between check and dial gains nothing. HTTP/1.1 only. No redirect is
 //! followed: a guest that wants to follow one makes a request of its own, judged like any other.
 
+use crate::seams::{Network, Stream};
 use http_body_util::BodyExt as _;
 use hyper_util::rt::TokioIo;
 use manes_core::ids::Digest;
 use manes_core::policy::vet_addresses;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 /// Time to resolve, connect and shake hands where the guest sets none.
@@ -27,6 +25,8 @@ const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) struct Dialler {
     /// Key of the call that sends the next request.
     pub(super) key: Option<Digest>,
+    /// Where it dials.
+    pub(super) network: Arc<dyn Network>,
 }
 
 /// By which a server knows a request that it has answered before.
@@ -47,19 +47,17 @@ impl WasiHttpHooks for Dialler {
         {
             request.headers_mut().entry(IDEMPOTENCY_KEY).or_insert(value);
         }
-        Box::new(send(request, options.unwrap_or_default()))
+        Box::new(send(self.network.clone(), request, options.unwrap_or_default()))
     }
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
 async fn send(
+    network: Arc<dyn Network>,
     mut request: http::Request<WasiBody>,
     options: RequestOptions,
 ) -> Result<(http::Response<WasiBody>, Connection), Error> {
     let connect = options.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
-    let stream = tokio::time::timeout(connect, open(request.uri())).await;
+    let stream = tokio::time::timeout(connect, open(&*network, request.uri())).await;
     let stream = stream.map_err(|_| Error::ConnectionTimeout)??;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     // Aborted when its handle is dropped, which wasi:http does with the response.
@@ -75,26 +73,26 @@ async fn send(
     Ok((response.map(|body| body.map_err(Error::from).boxed_unsync()), wait))
 }
 
-async fn open(uri: &http::Uri) -> Result<Pin<Box<dyn Stream>>, Error> {
+async fn open(network: &dyn Network, uri: &http::Uri) -> Result<Box<dyn Stream>, Error> {
     let host = uri.host().ok_or(Error::HttpRequestUriInvalid)?.to_owned();
     let tls = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
     let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
-    let address = vetted(&host, port).await?;
-    let stream = TcpStream::connect(address).await.map_err(Error::Connect)?;
+    let address = vetted(network, &host, port).await?;
+    let stream = network.connect(address).await.map_err(Error::Connect)?;
     if !tls {
-        return Ok(Box::pin(stream));
+        return Ok(stream);
     }
     let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let name = rustls::pki_types::ServerName::try_from(name)?;
     let stream = tls_connector().connect(name, stream).await.map_err(Error::Tls)?;
-    Ok(Box::pin(stream))
+    Ok(Box::new(stream))
 }
 
 /// The first address of `host` that may be dialled.
-async fn vetted(host: &str, port: u16) -> Result<SocketAddr, Error> {
+async fn vetted(network: &dyn Network, host: &str, port: u16) -> Result<SocketAddr, Error> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let dns = |error: io::Error| Error::DnsError { rcode: Some(error.to_string()), info_code: None };
-    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((bare, port)).await.map_err(dns)?.collect();
+    let addresses = network.resolve(bare, port).await.map_err(dns)?;
     if addresses.is_empty() {
         return Err(Error::DestinationNotFound);
     }

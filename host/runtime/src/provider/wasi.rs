@@ -155,6 +155,11 @@ impl Wasi {
         }
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(HTTP_FIELDS_BYTES_MAX);
-        Ok(Self { ctx: builder.build(), http, table: ResourceTable::new(), dialler: Dialler { key: None } })
+        Ok(Self {
+            ctx: builder.build(),
+            http,
+            table: ResourceTable::new(),
+            dialler: Dialler { key: None, network: seams.network.clone() },
+        })
     }
 }

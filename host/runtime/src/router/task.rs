@@ -24,6 +24,8 @@ const ATTEMPTS_AT_ONCE: u32 = 32;
 const RESUMES_MAX: u64 = 3;
 /// Longest wait for anything that may happen.
 const LONG: Duration = Duration::from_secs(60);
+/// How often a ledger that has no room, or that is about to be left, is looked at.
+const FULL: Duration = Duration::from_millis(500);
 /// Commands that may wait.
 const COMMANDS: usize = 256;
 
@@ -256,16 +258,16 @@ impl Router {
     ) -> Result<(), RouterError> {
         loop {
             self.advance()?;
-            if self.stopping && self.running == 0 {
+            // Attempts that wait for room go on when the next host finds some.
+            if self.stopping && (self.running == 0 || self.context.ledger.is_full()) {
                 return Ok(());
             }
             let timer = self.until_next();
+            // In this order, so that a simulated run has one order only. Nobody starves: notes are few, commands are
+            // bounded, and what is durable is read in every round.
             tokio::select! {
-                changed = durable.changed() => {
-                    if changed.is_err() {
-                        return Err(LedgerError::Closed.into());
-                    }
-                }
+                biased;
+                Some(note) = noted.recv() => self.noted(note)?,
                 command = inbox.recv(), if !self.stopping => match command {
                     // Whoever asks has seen what is durable by now; the answer must not be older than that.
                     Some(command) => {
@@ -274,7 +276,11 @@ impl Router {
                     }
                     None => self.stopping = true,
                 },
-                Some(note) = noted.recv() => self.noted(note)?,
+                changed = durable.changed() => {
+                    if changed.is_err() {
+                        return Err(LedgerError::Closed.into());
+                    }
+                }
                 () = tokio::time::sleep(timer) => {}
             }
         }
@@ -351,6 +357,9 @@ impl Router {
     }
 
     fn until_next(&self) -> Duration {
+        if self.context.ledger.is_full() || self.stopping {
+            return FULL;
+        }
         if self.state.agents.values().any(|agent| agent.queue.wants().is_some()) {
             return Duration::ZERO;
         }
@@ -379,7 +388,8 @@ impl Router {
     /// The deployment under which the agent may begin one more attempt now.
     fn may_begin(&self, name: &str) -> Option<Arc<Deployment>> {
         let agent = self.state.agents.get(name)?;
-        let free = agent.in_force && !agent.paused && agent.running < agent.concurrency;
+        let free =
+            agent.in_force && !agent.paused && agent.running < agent.concurrency && !self.context.ledger.is_full();
         let deployment = self.prepared.get(&agent.deployment)?;
         (free && self.running < ATTEMPTS_AT_ONCE).then(|| deployment.clone())
     }
@@ -481,7 +491,7 @@ impl Router {
         }
         let (ledger, notes) = (self.context.ledger.clone(), self.notes.clone());
         tokio::spawn(async move {
-            if let Err(error) = ledger.append(records).await {
+            if let Err(error) = ledger.append_when_room(records).await {
                 // The router is gone only when the host is.
                 let _ = notes.send(Note::Failed(error));
             }

@@ -1,0 +1,20 @@
+//! A simulated machine under a whole host: disk, clock, randomness and network are ours, and so is the order in which
+//! anything happens. One seed is one run, byte for byte.
+//!
+//! | module | what it simulates |
+//! |---|---|
+//! | [`disk`] | a disk that forgets, tears, reorders, fails and fills up |
+//! | [`world`] | a clock that jumps, randomness, and a network with one server, which is slow and fails |
+//! | [`machine`] | where the machine is cut off |
+//! | [`sited`] | the ledger's own places among these |
+//! | [`run`] | lives of a host, one after the other, on what the last one left, and what must hold in the end |
+
+pub mod disk;
+pub mod machine;
+pub mod run;
+pub mod sited;
+pub mod world;
+
+pub use disk::{Forgotten, SimDisk};
+pub use machine::{Machine, Site};
+pub use run::{Outcome, Plan, simulate};
