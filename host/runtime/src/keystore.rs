@@ -13,7 +13,7 @@
 //! Directories are 0700, files 0600; a key that others may read is refused, as ssh does.
 
 use crate::ledger::disk::{Access, Disk};
-use crate::ledger::files::{ensure_dir, read_if_there, replace, sync_parent};
+use crate::ledger::files::{ensure_dir, ensure_dirs, read_if_there, replace};
 use ed25519_dalek::SigningKey;
 use manes_core::ids::{LedgerId, hex, unhex};
 use std::io;
@@ -98,12 +98,15 @@ impl Keystore {
     /// # Errors
     /// The disk's, a file that is already there among them; one of the two keys may then be stored.
     pub fn create(&self, ledger: &LedgerId, root: &SigningKey, host: &SigningKey) -> Result<(), KeystoreError> {
-        self.ensure("keys")?;
-        self.ensure("heads")?;
+        let disk = self.disk.as_ref();
+        let made = ensure_dir(disk, &self.home, Access::Private);
+        let made = made.and_then(|()| ensure_dirs(disk, &self.home, &["keys", "heads"], Access::Private));
+        made.map_err(KeystoreError::io(&self.home))?;
+        let keys = self.home.join("keys");
         for (path, key) in [(self.root_path(ledger), root), (self.host_path(ledger), host)] {
             self.create_key(&path, key).map_err(KeystoreError::io(&path))?;
         }
-        Ok(())
+        disk.sync_dir(&keys).map_err(KeystoreError::io(&keys))
     }
 
     /// Stores a key that is about to take the host's key's place, durably, beside it.
@@ -131,15 +134,14 @@ impl Keystore {
     /// The disk's. One of the two is then in the host's key's place.
     pub fn promote(&self, ledger: &LedgerId) -> Result<(), KeystoreError> {
         let (from, to) = (self.key_path(ledger, STAGED), self.host_path(ledger));
-        let promoted = self.disk.rename(&from, &to).and_then(|()| sync_parent(self.disk.as_ref(), &to));
-        promoted.map_err(KeystoreError::io(&to))
+        // Needs no sync: after a power cut it may be staged again, and the next start promotes it again.
+        self.disk.rename(&from, &to).map_err(KeystoreError::io(&to))
     }
 
     fn create_key(&self, path: &Path, key: &SigningKey) -> io::Result<()> {
         let file = self.disk.create(path, Access::Private)?;
         file.write_at(0, format!("{}\n", hex(key.as_bytes())).as_bytes())?;
-        file.sync_data()?;
-        sync_parent(self.disk.as_ref(), path)
+        file.sync_data()
     }
 
     fn ensure(&self, directory: &str) -> Result<(), KeystoreError> {

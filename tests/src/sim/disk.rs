@@ -12,13 +12,44 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What a sync may be left out of, to show that it is needed.
+/// What a disk is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Forgotten {
-    /// Content and length of files whose path holds this.
-    File(&'static str),
-    /// Names in directories whose path holds this.
-    Directory(&'static str),
+pub enum Op {
+    /// Reading.
+    Read,
+    /// Writing into a file.
+    Write,
+    /// Making a file shorter.
+    Truncate,
+    /// Making a directory, or finding that it is there.
+    CreateDir,
+    /// Giving a file another name.
+    Rename,
+    /// Syncing a file.
+    SyncFile,
+    /// Syncing a directory.
+    SyncDir,
+}
+
+/// A sync that is left out, to show that it is needed: that of a file or directory, right after something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forgotten {
+    /// [`Op::SyncFile`] or [`Op::SyncDir`].
+    pub sync: Op,
+    /// The path that is synced holds this.
+    pub path: &'static str,
+    /// What was asked of the disk before it,
+    pub after: Op,
+    /// and about a path that holds this.
+    pub of: &'static str,
+}
+
+impl Forgotten {
+    fn is(&self, sync: Op, path: &Path, last: Option<&(Op, PathBuf)>) -> bool {
+        let holds = |path: &Path, part: &str| path.to_string_lossy().contains(part);
+        let after = last.is_some_and(|(op, of)| *op == self.after && holds(of, self.of));
+        self.sync == sync && holds(path, self.path) && after
+    }
 }
 
 /// One change of a file that was not synced yet.
@@ -85,6 +116,9 @@ struct State {
     durable_directories: BTreeSet<PathBuf>,
     locked: BTreeSet<PathBuf>,
     forgotten: Option<Forgotten>,
+    /// What was asked last.
+    last: Option<(Op, PathBuf)>,
+    left_out: u64,
     /// All blocks that were ever written, whether they survived or not.
     blocks: Vec<Vec<u8>>,
     /// Syncs left until one fails for good; and whether there is no room now.
@@ -128,6 +162,28 @@ impl SimDisk {
     /// From now on there is no room, or there is again.
     pub fn fill(&self, full: bool) {
         self.state().full = full;
+    }
+
+    /// How often a sync was left out.
+    #[must_use]
+    pub fn left_out(&self) -> u64 {
+        self.state().left_out
+    }
+
+    /// Takes note of what is asked; true if it is the sync that is left out.
+    fn asked(&self, op: Op, path: &Path) -> bool {
+        let mut state = self.state();
+        let last = state.last.replace((op, path.to_owned()));
+        let forgotten = state.forgotten.is_some_and(|forgotten| forgotten.is(op, path, last.as_ref()));
+        state.left_out += u64::from(forgotten);
+        forgotten
+    }
+
+    /// The host died, and its machine lives: what it wrote is there, synced or not.
+    pub fn kill(&self) {
+        let mut state = self.state();
+        state.locked.clear();
+        (state.fails_in, state.full) = (None, false);
     }
 
     /// The machine was cut off: what was not synced survives in part, as `seed` has it.
@@ -252,11 +308,17 @@ impl Disk for SimDisk {
     fn create_dir(&self, path: &Path, _access: Access) -> io::Result<()> {
         self.on(&[Site::Recovery])?;
         self.room()?;
+        self.asked(Op::CreateDir, path);
         let mut state = self.state();
         if !state.directories.contains(&parent(path)) {
             return Err(ErrorKind::NotFound.into());
         }
-        if state.directories.insert(path.to_owned()) { Ok(()) } else { Err(ErrorKind::AlreadyExists.into()) }
+        let new = state.directories.insert(path.to_owned());
+        drop(state);
+        if new && parent(path).ends_with("blobs") {
+            self.on(&[Site::BlobFolder])?;
+        }
+        if new { Ok(()) } else { Err(ErrorKind::AlreadyExists.into()) }
     }
 
     fn create(&self, path: &Path, access: Access) -> io::Result<Arc<dyn DiskFile>> {
@@ -283,6 +345,7 @@ impl Disk for SimDisk {
 
     fn open(&self, path: &Path, _mode: Mode) -> io::Result<Arc<dyn DiskFile>> {
         self.on(&[])?;
+        self.asked(Op::Read, path);
         let node = *self.state().names.get(path).ok_or(ErrorKind::NotFound)?;
         Ok(Arc::new(SimFile { disk: self.clone(), node, path: path.to_owned() }))
     }
@@ -303,7 +366,13 @@ impl Disk for SimDisk {
         if is_head(to) {
             self.on(&[Site::HeadBefore])?;
         }
-        self.rename_now(from, to)
+        self.asked(Op::Rename, to);
+        self.rename_now(from, to)?;
+        match to.to_string_lossy() {
+            path if path.contains("/blobs/") => self.on(&[Site::BlobNamed]),
+            path if path.contains("/artifacts/") => self.on(&[Site::ArtifactNamed]),
+            _ => Ok(()),
+        }
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -316,10 +385,9 @@ impl Disk for SimDisk {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.on(&[Site::Recovery])?;
+        let forgotten = self.asked(Op::SyncDir, path);
         let mut state = self.state();
         let state = &mut *state;
-        let forgotten =
-            matches!(state.forgotten, Some(Forgotten::Directory(end)) if path.to_string_lossy().contains(end));
         if !forgotten {
             for change in state.pending.remove(path).unwrap_or_default() {
                 change.apply(&mut state.durable);
@@ -404,8 +472,13 @@ impl DiskFile for SimFile {
         if !inside {
             self.disk.room()?;
         }
+        self.disk.asked(Op::Write, &self.path);
         self.change(Change::Write { at: at as usize, bytes: bytes.to_vec() });
-        if block { self.disk.on(&[Site::AppendAfter]) } else { Ok(()) }
+        match (block, at) {
+            (true, _) => self.disk.on(&[Site::AppendAfter]),
+            (false, 0) if is_roll(&self.path) => self.disk.on(&[Site::RollAfter]),
+            (false, _) => Ok(()),
+        }
     }
 
     fn preallocate(&self, length: u64) -> io::Result<()> {
@@ -420,6 +493,7 @@ impl DiskFile for SimFile {
 
     fn truncate(&self, length: u64) -> io::Result<()> {
         self.disk.on(&[Site::Recovery])?;
+        self.disk.asked(Op::Truncate, &self.path);
         self.change(Change::Length(length as usize));
         Ok(())
     }
@@ -430,12 +504,12 @@ impl DiskFile for SimFile {
         if segment {
             self.disk.on(&[Site::SyncBefore])?;
         }
-        let (failed, forgotten) = {
+        let forgotten = self.disk.asked(Op::SyncFile, &self.path);
+        let failed = {
             let mut state = self.disk.state();
             let failed = state.fails_in == Some(0);
             state.fails_in = state.fails_in.and_then(|left| left.checked_sub(1));
-            let path = self.path.to_string_lossy();
-            (failed, matches!(state.forgotten, Some(Forgotten::File(part)) if path.contains(part)))
+            failed
         };
         if failed {
             // What the kernel does: the pages are dropped as clean, and the next sync says that all is well.

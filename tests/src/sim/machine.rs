@@ -37,13 +37,21 @@ pub enum Site {
     HeadAfter,
     /// The next segment is about to be created.
     RollBefore,
+    /// It was created, and its name was not synced.
+    RollAfter,
+    /// A folder for blobs was created, and its name was not synced.
+    BlobFolder,
+    /// A blob has its name, which was not synced.
+    BlobNamed,
+    /// An artifact has its name, which was not synced.
+    ArtifactNamed,
     /// A change of the disk while a host starts on what another one left.
     Recovery,
 }
 
 impl Site {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::IntentBefore,
         Self::IntentAfter,
         Self::EffectBefore,
@@ -59,6 +67,10 @@ impl Site {
         Self::HeadBefore,
         Self::HeadAfter,
         Self::RollBefore,
+        Self::RollAfter,
+        Self::BlobFolder,
+        Self::BlobNamed,
+        Self::ArtifactNamed,
         Self::Recovery,
     ];
 }

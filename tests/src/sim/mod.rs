@@ -15,6 +15,6 @@ pub mod run;
 pub mod sited;
 pub mod world;
 
-pub use disk::{Forgotten, SimDisk};
+pub use disk::{Forgotten, Op, SimDisk};
 pub use machine::{Machine, Site};
-pub use run::{Outcome, Plan, simulate};
+pub use run::{Cut, Outcome, Plan, simulate};

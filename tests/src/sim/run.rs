@@ -16,7 +16,6 @@ use manes_core::segment::FRAME_HEAD_BYTES;
 use manes_runtime::event::{Content, Data};
 use manes_runtime::host::{Host, HostError, Prepared, Submission};
 use manes_runtime::keystore::Keystore;
-use manes_runtime::ledger::disk::Disk as _;
 use manes_runtime::ledger::{Embedded, Entry, KeyChange, Ledger, LedgerError, OpenError, Options, Reader};
 use manes_runtime::manifest::Manifest;
 use manes_runtime::provider::Mirror;
@@ -49,6 +48,17 @@ pub struct Plan {
     pub forgotten: Option<Forgotten>,
     /// Replay every attempt in the end.
     pub replayed: bool,
+    /// How the first life ends, instead of what the seed has.
+    pub first: Option<(Site, u64, Cut)>,
+}
+
+/// How a life ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// The machine loses its power.
+    Power,
+    /// The host is killed; its machine keeps what was written.
+    Killed,
 }
 
 /// What a run came to.
@@ -58,6 +68,8 @@ pub struct Outcome {
     pub hits: BTreeMap<Site, u64>,
     /// Of every file that survived, every effect and every acknowledgement.
     pub digest: Digest,
+    /// How often the sync that is to be left out was.
+    pub left_out: u64,
 }
 
 /// An event of the workload.
@@ -111,11 +123,6 @@ pub fn simulate(plan: &Plan) -> Result<Outcome> {
     if let Some(forgotten) = plan.forgotten {
         disk.forget(forgotten);
     }
-    for folder in ["/", LEDGER, HOME] {
-        // They were there before, as the folder of a user is.
-        let _ = disk.create_dir(Path::new(folder), manes_runtime::ledger::disk::Access::Shared);
-        let _ = disk.sync_dir(Path::new("/"));
-    }
     let network = SimNet::new(machine.clone(), Seed::new(seed.number()));
     let jobs = jobs(&mut seed);
     let rotates = seed.below(4) == 0;
@@ -129,17 +136,18 @@ pub fn simulate(plan: &Plan) -> Result<Outcome> {
             (0, wanted) => wanted,
             _ => *sim.seed.pick(&Site::ALL),
         };
-        let visits = sim.visits(site);
-        let trouble = sim.trouble();
-        sim.life(life, Some((site, visits)), trouble)
-            .with_context(|| format!("life {life}, cut off at {site:?} {visits}, {trouble:?}"))?;
-        sim.machine.cut();
-        sim.disk.cut(&mut sim.seed);
-        sim.judge_between().with_context(|| format!("after life {life}, cut off at {site:?} {visits}, {trouble:?}"))?;
+        let (visits, trouble) = (sim.visits(site), sim.trouble());
+        let cut = if sim.seed.below(3) == 0 { Cut::Killed } else { Cut::Power };
+        let (site, visits, cut) = plan.first.filter(|_| life == 0).unwrap_or((site, visits, cut));
+        let what = || format!("life {life}, {cut:?} at {site:?} {visits}, {trouble:?}");
+        sim.life(life, Some((site, visits)), trouble).with_context(what)?;
+        sim.end(cut);
+        sim.judge_between().with_context(|| format!("after {}", what()))?;
     }
     sim.life(lives, None, Trouble::None).context("the last life")?;
+    sim.end(Cut::Power);
     sim.judge(plan.replayed).context("in the end")?;
-    Ok(Outcome { hits: sim.machine.hits(), digest: sim.digest() })
+    Ok(Outcome { hits: sim.machine.hits(), digest: sim.digest(), left_out: sim.disk.left_out() })
 }
 
 /// A few events, each of one of the shapes that work comes in.
@@ -224,7 +232,8 @@ fn is_failing(error: &anyhow::Error) -> bool {
     let io =
         |error: &std::io::Error| error.raw_os_error() == Some(5) || error.kind() == std::io::ErrorKind::StorageFull;
     error.chain().any(|cause| {
-        cause.downcast_ref::<std::io::Error>().is_some_and(io)
+        cause.downcast_ref::<HostError>().is_some_and(is_passing)
+            || cause.downcast_ref::<std::io::Error>().is_some_and(io)
             || matches!(
                 cause.downcast_ref::<LedgerError>(),
                 Some(LedgerError::Poisoned { .. } | LedgerError::NoSpace { .. } | LedgerError::Closed)
@@ -234,13 +243,21 @@ fn is_failing(error: &anyhow::Error) -> bool {
 }
 
 impl Sim {
+    fn end(&mut self, cut: Cut) {
+        self.machine.cut();
+        match cut {
+            Cut::Power => self.disk.cut(&mut self.seed),
+            Cut::Killed => self.disk.kill(),
+        }
+    }
+
     /// How often a site is passed before the machine is cut off there.
     fn visits(&mut self, site: Site) -> u64 {
         let often = match site {
             Site::AppendBefore | Site::AppendAfter | Site::SyncBefore | Site::SyncAfter => 24,
             Site::Recovery => 16,
             Site::HeadBefore | Site::HeadAfter => 6,
-            Site::RollBefore => 1,
+            Site::RollBefore | Site::RollAfter | Site::BlobFolder | Site::BlobNamed | Site::ArtifactNamed => 2,
             _ => 5,
         };
         self.seed.below(often) as u64
@@ -277,6 +294,8 @@ impl Sim {
             }
         });
         match (lived, trouble) {
+            // Whatever it said when it was cut off, nobody heard it.
+            _ if self.machine.is_off() => Ok(()),
             // What the host says when its disk fails is its last word; the next life finds out what survived.
             (Err(error), Trouble::Failing(_) | Trouble::Full(..)) if is_failing(&error) => Ok(()),
             (lived, _) => lived,
@@ -358,6 +377,7 @@ impl Sim {
             }
         }
         let store = Keystore::new(Path::new(HOME), Arc::new(self.disk.clone()));
+        ensure!(store.root(&reader.id())?.is_some(), "the root key is gone");
         let outside = store.head(&reader.id())?;
         for (place, note) in [("outside", outside), ("in the folder", reader.checkpoint()?)] {
             let size = note.map(|note| reader.verified(|verifier| verifier.extends(&note))).transpose()?;

@@ -137,6 +137,18 @@ pub(crate) fn sync_parent(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     }
 }
 
+/// Makes sure that directories in one that exists do so too, durably.
+pub(crate) fn ensure_dirs(disk: &dyn Disk, path: &Path, names: &[&str], access: Access) -> io::Result<()> {
+    for name in names {
+        match disk.create_dir(&path.join(name), access) {
+            // Synced all the same: who made it may have died before that.
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    disk.sync_dir(path)
+}
+
 /// Makes sure that a directory and its parents exist, durably.
 pub(crate) fn ensure_dir(disk: &dyn Disk, path: &Path, access: Access) -> io::Result<()> {
     match disk.create_dir(path, access) {

@@ -8,7 +8,7 @@ use super::chain::{Chain, Genesis, enrolment};
 use super::disk::{Access, Lock, Mode};
 use super::embedded::Options;
 use super::error::{LedgerError, OpenError};
-use super::files::{Files, ensure_dir, read_if_there};
+use super::files::{Files, ensure_dir, ensure_dirs, read_if_there};
 use super::heads::Heads;
 use super::index::Index;
 use super::scan::{End, Scan};
@@ -62,9 +62,9 @@ fn lay_out(files: &Files) -> Result<Box<dyn Lock>, OpenError> {
     ensure_dir(files.disk.as_ref(), folder, Access::Shared).map_err(OpenError::io(folder))?;
     let lock = files.disk.lock(&files.lock()).map_err(OpenError::io(&files.lock()))?;
     let lock = lock.ok_or_else(|| OpenError::Locked { folder: folder.to_owned() })?;
-    for path in [files.segments(), files.blobs(), files.artifacts()] {
-        ensure_dir(files.disk.as_ref(), &path, Access::Shared).map_err(OpenError::io(&path))?;
-    }
+    let parts = [files.segments(), files.blobs(), files.artifacts()];
+    let names: Vec<&str> = parts.iter().filter_map(|path| path.file_name()?.to_str()).collect();
+    ensure_dirs(files.disk.as_ref(), folder, &names, Access::Shared).map_err(OpenError::io(folder))?;
     Ok(lock)
 }
 
@@ -76,7 +76,8 @@ fn sync_before_trust(files: &Files) -> Result<(), OpenError> {
         let file = files.disk.open(&path, Mode::Write).map_err(OpenError::io(&path))?;
         file.sync_data().map_err(OpenError::io(&path))?;
     }
-    for path in [directory, files.blobs(), files.artifacts()] {
+    // An artifact is synced by who needs it, also where it is there already.
+    for path in [directory, files.blobs()] {
         files.disk.sync_dir(&path).map_err(OpenError::io(&path))?;
     }
     Ok(())

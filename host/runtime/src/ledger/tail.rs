@@ -1,8 +1,8 @@
 //! The end of the chain on the disk: where the next block goes, and the room for it.
 //!
-//! Invariant: a block is written by one write into zeros that were preallocated and synced before, and nothing is ever
-//! written over a block. A torn write therefore touches only the bytes after the last durable block of the last
-//! segment, which is what recovery relies on.
+//! Invariant: a block is written by one write into zeros or behind the end, and nothing is ever written over a block. A
+//! torn write therefore touches only the bytes after the last durable block of the last segment, which is what recovery
+//! relies on. What a torn write left is cut off, durably, before anything can follow it in another segment.
 
 use super::disk::{Access, DiskFile, Mode};
 use super::files::{Files, remove_if_there};
@@ -46,7 +46,7 @@ pub(super) struct Tail {
     file: Arc<dyn DiskFile>,
     /// Where the next frame goes.
     at: u64,
-    /// Up to where there is room, durably.
+    /// Up to where there is room.
     room: u64,
     /// Up to where the room was written with zeros, durably or with the next block.
     zeroed: u64,
@@ -88,11 +88,10 @@ impl Tail {
     }
 
     fn allocate(&mut self, bytes: u64) -> Result<(), TailError> {
-        // After opening, or for a block that is larger than a segment.
+        // After opening, or for a block that is larger than a segment. The block's own sync covers it.
         let length = self.segment_bytes.max(self.at + bytes);
         let path = self.files.segment(self.number);
         self.file.preallocate(length).map_err(|error| TailError::unsynced(&path, error))?;
-        self.file.sync_data().map_err(|error| TailError::Failed(path, error))?;
         self.room = length;
         Ok(())
     }
@@ -132,16 +131,16 @@ impl Tail {
         Ok(place)
     }
 
-    /// Gives back the preallocated space.
+    /// Gives back the preallocated space. No promise rests on it: zeros mean the same whether they are there or not.
     pub(super) fn finish(&mut self) -> Result<(), TailError> {
         let failed = |error| TailError::Failed(self.files.segment(self.number), error);
         self.room = self.at;
-        self.file.truncate(self.at).map_err(failed)?;
-        self.file.sync_data().map_err(failed)
+        self.file.truncate(self.at).map_err(failed)
     }
 }
 
-/// Creates a segment with room up to `length`, durable with its name before the first block goes into it.
+/// Creates a segment with room up to `length`. Its name is durable before the first block goes into it; its head is with
+/// that block.
 fn begin(files: &Files, number: u32, length: u64) -> Result<Arc<dyn DiskFile>, TailError> {
     let path = files.segment(number);
     let disk = files.disk.as_ref();
@@ -153,7 +152,6 @@ fn begin(files: &Files, number: u32, length: u64) -> Result<Arc<dyn DiskFile>, T
         let _ = disk.remove(&path);
         TailError::unsynced(&path, error)
     })?;
-    let synced = file.sync_data().and_then(|()| disk.sync_dir(&files.segments()));
-    synced.map_err(|error| TailError::Failed(path, error))?;
+    disk.sync_dir(&files.segments()).map_err(|error| TailError::Failed(path, error))?;
     Ok(file)
 }
