@@ -93,7 +93,8 @@ impl Keystore {
         self.home.join("keys").join(format!("{ledger}.{what}"))
     }
 
-    /// Stores the keys of a new ledger, durably.
+    /// Stores the keys of a new ledger. Their names are durable with the first incarnation's, which is stored before the
+    /// first block.
     ///
     /// # Errors
     /// The disk's, a file that is already there among them; one of the two keys may then be stored.
@@ -102,11 +103,10 @@ impl Keystore {
         let made = ensure_dir(disk, &self.home, Access::Private);
         let made = made.and_then(|()| ensure_dirs(disk, &self.home, &["keys", "heads"], Access::Private));
         made.map_err(KeystoreError::io(&self.home))?;
-        let keys = self.home.join("keys");
         for (path, key) in [(self.root_path(ledger), root), (self.host_path(ledger), host)] {
             self.create_key(&path, key).map_err(KeystoreError::io(&path))?;
         }
-        disk.sync_dir(&keys).map_err(KeystoreError::io(&keys))
+        Ok(())
     }
 
     /// Stores a key that is about to take the host's key's place, durably, beside it.

@@ -40,7 +40,7 @@ const LEDGER: &str = "/ledger";
 const HOME: &str = "/home";
 
 /// What a run is made of.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     /// Everything follows from it.
     pub seed: u64,
@@ -48,8 +48,8 @@ pub struct Plan {
     pub forgotten: Option<Forgotten>,
     /// Replay every attempt in the end.
     pub replayed: bool,
-    /// How the first life ends, instead of what the seed has.
-    pub first: Option<(Site, u64, Cut)>,
+    /// How the first lives end, instead of what the seed has: where, after how many visits, and how.
+    pub ends: Vec<(Site, u64, Cut)>,
 }
 
 /// How a life ends.
@@ -138,7 +138,7 @@ pub fn simulate(plan: &Plan) -> Result<Outcome> {
         };
         let (visits, trouble) = (sim.visits(site), sim.trouble());
         let cut = if sim.seed.below(3) == 0 { Cut::Killed } else { Cut::Power };
-        let (site, visits, cut) = plan.first.filter(|_| life == 0).unwrap_or((site, visits, cut));
+        let (site, visits, cut) = plan.ends.get(life).copied().unwrap_or((site, visits, cut));
         let what = || format!("life {life}, {cut:?} at {site:?} {visits}, {trouble:?}");
         sim.life(life, Some((site, visits)), trouble).with_context(what)?;
         sim.end(cut);
@@ -180,7 +180,9 @@ fn jobs(seed: &mut Seed) -> Vec<Job> {
                     1,
                     vec![line(&put), line(&other)],
                 ),
-                5 => (json!([["now"], ["emit", "a.out", "large", { "size": 20_000 }]]), 1, Vec::new()),
+                5 => {
+                    (json!([["now"], ["emit", "a.out", format!("large {number}"), { "size": 10_000 }]]), 1, Vec::new())
+                }
                 _ => (
                     json!([must(&put), ["sleep", 20], must(&other), ["while-attempt", 1, ["trap"]], emit]),
                     1,
@@ -257,7 +259,8 @@ impl Sim {
             Site::AppendBefore | Site::AppendAfter | Site::SyncBefore | Site::SyncAfter => 24,
             Site::Recovery => 16,
             Site::HeadBefore | Site::HeadAfter => 6,
-            Site::RollBefore | Site::RollAfter | Site::BlobFolder | Site::BlobNamed | Site::ArtifactNamed => 2,
+            Site::RollBefore | Site::RollAfter | Site::BlobNamed => 2,
+            Site::BlobFolder | Site::ArtifactNamed => 1,
             _ => 5,
         };
         self.seed.below(often) as u64

@@ -44,7 +44,7 @@ fn each(seeds: std::ops::Range<u64>, work: impl Fn(u64) + Sync) {
 }
 
 fn run(seed: u64) -> anyhow::Result<Outcome> {
-    simulate(&Plan { seed, forgotten: None, replayed: seed.is_multiple_of(REPLAYED), first: None })
+    simulate(&Plan { seed, forgotten: None, replayed: seed.is_multiple_of(REPLAYED), ends: Vec::new() })
 }
 
 #[test]

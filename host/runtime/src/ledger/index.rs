@@ -57,6 +57,11 @@ impl Index {
         self.records = place.first + count;
     }
 
+    /// The last block's place.
+    pub(super) fn last(&self) -> Option<Place> {
+        self.places.last().copied()
+    }
+
     pub(super) const fn records(&self) -> u64 {
         self.records
     }

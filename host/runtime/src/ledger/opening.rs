@@ -1,11 +1,12 @@
 //! Opening a ledger's folder for writing, or creating one.
 //!
-//! Invariant: what cannot be trusted is not opened. Everything is synced, then verified from the genesis record on,
-//! then held against the heads that were signed; nothing of the ledger is changed before all of that has passed. Only
-//! then is the end that a crash tore cut off and a new start of the host begun.
+//! Invariant: what cannot be trusted is not opened. Everything is verified from the genesis record on, then held against
+//! the heads that were signed; nothing of the ledger is changed before all of that has passed. Only then is a new start
+//! of the host begun, and the end that a crash tore cut off; and before anything can rest on the last block, that is
+//! durable ([`Tail::resume`]).
 
 use super::chain::{Chain, Genesis, enrolment};
-use super::disk::{Access, Lock, Mode};
+use super::disk::{Access, Lock};
 use super::embedded::Options;
 use super::error::{LedgerError, OpenError};
 use super::files::{Files, ensure_dir, ensure_dirs, read_if_there};
@@ -37,7 +38,7 @@ pub(super) fn open(folder: &Path, home: &Path, seams: Seams, options: &Options) 
     let files = Files::new(options.disk.clone(), folder);
     let keystore = Keystore::new(home, options.disk.clone());
     let lock = lay_out(&files)?;
-    sync_before_trust(&files)?;
+    sync_names(&files)?;
     let (mut scan, mut found) = (Scan::new(), Vec::new());
     let end = scan.advance(&files, &mut found)?;
     let heads = Heads::new(keystore.clone(), seams.clock.clone(), options.checkpoint_every);
@@ -68,16 +69,10 @@ fn lay_out(files: &Files) -> Result<Box<dyn Lock>, OpenError> {
     Ok(lock)
 }
 
-/// Syncs what an earlier process may have left in the page cache: what is read must be what survives.
-fn sync_before_trust(files: &Files) -> Result<(), OpenError> {
-    let directory = files.segments();
-    for number in files.list_segments().map_err(OpenError::io(&directory))? {
-        let path = files.segment(number);
-        let file = files.disk.open(&path, Mode::Write).map_err(OpenError::io(&path))?;
-        file.sync_data().map_err(OpenError::io(&path))?;
-    }
-    // An artifact is synced by who needs it, also where it is there already.
-    for path in [directory, files.blobs()] {
+/// Syncs the names that an earlier process may have left in the page cache: what is found must be what survives.
+fn sync_names(files: &Files) -> Result<(), OpenError> {
+    // An artifact's is synced by who needs it, also where it is there already.
+    for path in [files.segments(), files.blobs()] {
         files.disk.sync_dir(&path).map_err(OpenError::io(&path))?;
     }
     Ok(())
@@ -127,7 +122,8 @@ impl Opening {
         let incarnation = self.keystore.next_incarnation(&id, seen)?;
         // From here on nothing refuses the ledger any more, and its folder may be changed.
         self.warn_of_torn(end);
-        let tail = Tail::resume(self.files.clone(), scan.segment, scan.at, self.segment_bytes).map_err(tail_error)?;
+        let tail = Tail::resume(self.files.clone(), scan.segment, scan.at, index.last(), self.segment_bytes)
+            .map_err(tail_error)?;
         let chain = Chain::new(id, scan.verifier, key, incarnation, self.seams.clone());
         let mut writer = self.writer(id, index, chain, tail);
         if !restored.is_empty() {

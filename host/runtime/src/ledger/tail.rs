@@ -4,7 +4,7 @@
 //! torn write therefore touches only the bytes after the last durable block of the last segment, which is what recovery
 //! relies on. What a torn write left is cut off, durably, before anything can follow it in another segment.
 
-use super::disk::{Access, DiskFile, Mode};
+use super::disk::{Access, DiskFile, Mode, read_from};
 use super::files::{Files, remove_if_there};
 use super::health::is_full;
 use super::index::Place;
@@ -62,7 +62,17 @@ impl Tail {
 
     /// Goes on in segment `number` at `at`, after its last whole block. What follows there, torn or preallocated, is
     /// cut off.
-    pub(super) fn resume(files: Files, number: u32, at: u64, segment_bytes: u64) -> Result<Self, TailError> {
+    ///
+    /// The ledger's `last` block may be in the page cache alone: its writer died before the sync, or the sync failed and
+    /// left pages that count as clean, which no later sync writes. So it is written once more, as it is, and synced.
+    /// Every block before it was synced before it was written.
+    pub(super) fn resume(
+        files: Files,
+        number: u32,
+        at: u64,
+        last: Option<Place>,
+        segment_bytes: u64,
+    ) -> Result<Self, TailError> {
         if at < HEAD_BYTES {
             // The head itself was torn: the segment was being created.
             return Self::create(files, number, segment_bytes);
@@ -70,6 +80,13 @@ impl Tail {
         let path = files.segment(number);
         let failed = |error| TailError::Failed(path.clone(), error);
         let file = files.disk.open(&path, Mode::Write).map_err(failed)?;
+        if let Some(last) = last.filter(|last| last.segment == number) {
+            // The first one with the segment's head.
+            let from = if last.offset == HEAD_BYTES { 0 } else { last.offset };
+            let mut bytes = read_from(file.as_ref(), from).map_err(failed)?;
+            bytes.truncate(usize::try_from(at - from).unwrap_or(usize::MAX));
+            file.write_at(from, &bytes).map_err(failed)?;
+        }
         file.truncate(at).map_err(failed)?;
         file.sync_data().map_err(failed)?;
         Ok(Self { files, number, file, at, room: at, zeroed: at, segment_bytes })
