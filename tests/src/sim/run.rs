@@ -181,7 +181,7 @@ fn jobs(seed: &mut Seed) -> Vec<Job> {
                     vec![line(&put), line(&other)],
                 ),
                 5 => {
-                    (json!([["now"], ["emit", "a.out", format!("large {number}"), { "size": 10_000 }]]), 1, Vec::new())
+                    (json!([["now"], ["say", 70_000 + number], ["emit", "a.out", format!("large {number}"), { "size": 10_000 }]]), 1, Vec::new())
                 }
                 _ => (
                     json!([must(&put), ["sleep", 20], must(&other), ["while-attempt", 1, ["trap"]], emit]),
