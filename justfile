@@ -56,6 +56,7 @@ lint:
     cargo clippy {{cargo_flags}} --all-targets -- --deny warnings
     cd guests && cargo fmt --all --check && cargo clippy --release --locked --workspace --all-targets -- --deny warnings
 
-# Long tests: a 100 MB file, more seeds.
+# Long tests: a 100 MB file, more seeds, more kills.
 soak: build fixtures
-    MANES_SOAK=1 cargo test {{cargo_flags}} --test all -- --nocapture soak
+    MANES_SOAK=1 cargo test {{cargo_flags}} --test all -- --nocapture soak a_host_killed
+    MANES_SOAK=1 cargo test {{cargo_flags}} --test sim

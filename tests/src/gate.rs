@@ -62,6 +62,9 @@ impl Ledger for Gate {
     fn append_when_room(&self, batch: Vec<Record>) -> BoxFuture<'_, Result<Appended, LedgerError>> {
         self.append(batch)
     }
+    fn ended(&self) -> LedgerError {
+        self.inner.ended()
+    }
     fn is_full(&self) -> bool {
         self.inner.is_full()
     }

@@ -294,6 +294,9 @@ pub(crate) struct RestoreArgs {
     /// Give up the head kept here
     #[arg(long, required = true)]
     pub(crate) accept_head: bool,
+    /// Also if this is no older copy but another history than the one that was seen here
+    #[arg(long)]
+    pub(crate) rewritten: bool,
 }
 
 /// Arguments of `receipt`.

@@ -7,7 +7,7 @@ use crate::paths;
 use manes_core::ids::{ActivationId, FlowId};
 use manes_runtime::engine::Wasm;
 use manes_runtime::host::{Host, Prepared};
-use manes_runtime::ledger::{Embedded, Ledger, OpenError, Options, Reader};
+use manes_runtime::ledger::{Accept, Embedded, Ledger, OpenError, Options, Reader};
 use manes_runtime::manifest::Manifest;
 use manes_runtime::query::{self, Named};
 use manes_runtime::seams::Seams;
@@ -67,14 +67,14 @@ async fn start(global: &Global, manifest: Manifest) -> anyhow::Result<Host> {
     let wasm = wasm()?;
     let prepared = Prepared::compile(&wasm, &manifest)?;
     let seams = Seams::system();
-    let ledger: Arc<dyn Ledger> = Arc::new(ledger(global, false)?);
+    let ledger: Arc<dyn Ledger> = Arc::new(ledger(global, Accept::Nothing)?);
     Ok(Host::start_prepared(ledger, wasm, seams, manifest, prepared).await?)
 }
 
-/// The ledger, to write. With `accept_head` also one that does not extend the head kept here.
-pub(crate) fn ledger(global: &Global, accept_head: bool) -> anyhow::Result<Embedded> {
+/// The ledger, to write.
+pub(crate) fn ledger(global: &Global, accept: Accept) -> anyhow::Result<Embedded> {
     let (folder, home) = (paths::ledger(global), paths::home()?);
-    let options = Options { accept_head, ..Options::default() };
+    let options = Options { accept, ..Options::default() };
     Embedded::open(&folder, &home, Seams::system(), options).map_err(|error| match error {
         OpenError::Damaged { .. }
         | OpenError::Violation { .. }

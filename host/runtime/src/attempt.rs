@@ -148,19 +148,22 @@ impl<'a> Deadline<'a> {
         Self { at, ms, agent: &deployment.name, journal }
     }
 
-    /// What `work` yields; `None` if it was not done in time.
+    /// What `work` yields; `None` if it was not done in time. What it waits for the ledger does not count.
     async fn bound<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        match self.at {
-            Some(at) => tokio::time::timeout_at(at, work).await.ok(),
-            None => Some(work.await),
+        let Some(at) = self.at else { return Some(work.await) };
+        let mut work = std::pin::pin!(work);
+        loop {
+            let waited = self.journal.waited();
+            let until = at.checked_add(waited)?;
+            match tokio::time::timeout_at(until, work.as_mut()).await {
+                Ok(done) => return Some(done),
+                Err(_) if self.journal.waited() > waited => {}
+                Err(_) => return None,
+            }
         }
     }
 
     fn passed(&self) -> Run {
-        if self.journal.waits_for_room() {
-            // Not the guest's doing: it is tried again.
-            return Run::end(EndStatus::Fault, "the ledger had no room on its disk for what this attempt records");
-        }
         let advice = Limit::DeadlineMs.advice(&Scope::Agent.section(self.agent), self.ms, self.ms + 1);
         Run::end(EndStatus::Deadline, format!("not done after {} ms; {advice}", self.ms))
     }
@@ -181,7 +184,8 @@ fn waist(deployment: &Deployment, attempt: u32, journal: &Journal, mirror: &Arc<
     };
     let (grants, capabilities) = (deployment.grants.clone(), deployment.capabilities.clone());
     let providers = Providers::new(surroundings, mirror.clone(), capabilities, grants.clone(), journal.clone());
-    Waist::new(Scope::Agent, journal.clone(), providers, grants, deployment.limits.clone())
+    let waist = Waist::new(Scope::Agent, journal.clone(), providers, grants, deployment.limits.clone());
+    waist.under(deployment.in_force.clone())
 }
 
 /// Whose fault an error is.

@@ -41,6 +41,9 @@ pub struct Deployment {
     pub subscribe: Vec<Pattern>,
     /// What it may do.
     pub grants: Arc<Grants>,
+    /// What the deployment in force may do, where this is an older one that an attempt goes on under: what was taken
+    /// back since is denied.
+    pub in_force: Option<Arc<Grants>>,
     /// What an attempt may use.
     pub limits: Limits,
     /// Its config.

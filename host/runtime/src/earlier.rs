@@ -79,7 +79,7 @@ impl Earlier {
             }
             // Refused before it was made.
             Some(CallStatus::Denied) => drop(self.by_key.remove(&key)),
-            Some(CallStatus::Ended) if refused(body.ended.as_deref()) => drop(self.by_key.remove(&key)),
+            Some(CallStatus::Ended) if was_not_made(body.ended.as_deref()) => drop(self.by_key.remove(&key)),
             Some(CallStatus::Ended | CallStatus::Reused | CallStatus::Unknown) | None => {}
         }
     }
@@ -95,6 +95,8 @@ impl Earlier {
     }
 }
 
-fn refused(ended: Option<&str>) -> bool {
-    ended.and_then(|text| text.split_once(": ")).is_some_and(|(status, _)| status == EndStatus::Denied.name())
+/// Refused, or cut off before it was made.
+fn was_not_made(ended: Option<&str>) -> bool {
+    let not_made = [EndStatus::Denied.name(), EndStatus::Interrupted.name()];
+    ended.and_then(|text| text.split_once(": ")).is_some_and(|(status, _)| not_made.contains(&status))
 }

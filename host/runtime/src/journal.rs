@@ -14,13 +14,14 @@ use crate::earlier::{Earlier, Write};
 use crate::ledger::{Ledger, LedgerError};
 use crate::seams::Seams;
 use crate::waist::{Ended, Scope};
-use body::{call_body, encoded, text};
+use body::{call_body, encoded, not_made, text};
 use manes_core::cursor::{Cursor, Divergence, Strictness};
 use manes_core::ids::Digest;
 use manes_core::limits::{CHILD_BODY_BYTES_MAX, Limit};
 use manes_core::record::{CallStatus, Envelope, Kind, Record};
 use manes_core::value::{Signature, Value};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// What a record costs beside its bodies: envelope, hashes, index.
@@ -58,6 +59,11 @@ struct Live {
     earlier: Earlier,
     /// Intents without an outcome yet.
     announced: Vec<(Digest, Envelope)>,
+    /// Of these the ones whose call was not made: they are not durable yet.
+    unmade: Vec<Digest>,
+    /// Time spent waiting for the ledger, on the monotonic clock; and since when it waits now.
+    waited_ns: u64,
+    waits_since: Option<u64>,
     /// All calls, those of capabilities included.
     calls: u64,
     recorded_bytes: u64,
@@ -120,6 +126,9 @@ impl Journal {
             buffer: vec![start],
             inflight: None,
             announced: Vec::new(),
+            unmade: Vec::new(),
+            waited_ns: 0,
+            waits_since: None,
             earlier,
             calls: 0,
             recorded_bytes: 0,
@@ -152,6 +161,9 @@ impl Journal {
             buffer: vec![Record::new(resumed, None, true)],
             inflight: None,
             announced: prefix.announced,
+            unmade: Vec::new(),
+            waited_ns: 0,
+            waits_since: None,
             earlier,
             calls: prefix.calls,
             recorded_bytes: 0,
@@ -240,7 +252,10 @@ impl Journal {
     }
 
     fn outcome_unknown(&self, leaf: Digest, intent: &Envelope, why: &str) {
-        let record = unknown(&self.seams, leaf, intent, why);
+        self.push_outcome(unknown(&self.seams, leaf, intent, why));
+    }
+
+    fn push_outcome(&self, record: Record) {
         self.with(|mode| {
             if let Some(live) = mode.live() {
                 live.buffer.push(record);
@@ -334,10 +349,12 @@ impl Journal {
         self.with(|mode| {
             if let Some(live) = mode.live() {
                 live.announced.push((leaf, envelope));
+                live.unmade.push(leaf);
             }
         });
         counted?;
         self.flush().await?;
+        self.with(|mode| mode.live().map(|live| live.unmade.retain(|unmade| *unmade != leaf)));
         Ok(leaf)
     }
 
@@ -405,14 +422,29 @@ impl Journal {
     /// Waits until everything so far is durable.
     async fn flush(&self) -> Result<(), Ended> {
         self.flush_soon();
-        let inflight = self.with(|mode| mode.live().and_then(|live| live.inflight.clone()));
-        settle(inflight).await.map_err(|error| Ended::Ledger(error.to_string()))
+        let now = || self.seams.clock.monotonic_ns();
+        let since = now();
+        let inflight = self.with(|mode| {
+            let live = mode.live()?;
+            live.waits_since = Some(since);
+            live.inflight.clone()
+        });
+        let settled = settle(inflight).await;
+        self.with(|mode| {
+            if let Some(live) = mode.live() {
+                live.waited_ns += now().saturating_sub(since);
+                live.waits_since = None;
+            }
+        });
+        settled.map_err(|error| Ended::Ledger(error.to_string()))
     }
 
-    /// True if the ledger has no room for what this attempt records.
+    /// Time that this attempt has waited for the ledger. It is the host's, not the guest's.
     #[must_use]
-    pub fn waits_for_room(&self) -> bool {
-        self.with(|mode| mode.live().is_some_and(|live| live.ledger.is_full()))
+    pub fn waited(&self) -> Duration {
+        let now = self.seams.clock.monotonic_ns();
+        let waited = |live: &mut Live| live.waited_ns + live.waits_since.map_or(0, |since| now.saturating_sub(since));
+        Duration::from_nanos(self.with(|mode| mode.live().map_or(0, waited)))
     }
 
     /// What earlier attempts know of this write.
@@ -433,10 +465,14 @@ impl Journal {
 
     /// Calls that were cut off in the middle: whether they took place, nobody knows.
     fn give_up_announced(&self) {
-        let announced =
-            self.with(|mode| mode.live().map(|live| std::mem::take(&mut live.announced)).unwrap_or_default());
+        let take = |live: &mut Live| (std::mem::take(&mut live.announced), std::mem::take(&mut live.unmade));
+        let (announced, unmade) = self.with(|mode| mode.live().map(take).unwrap_or_default());
         for (leaf, intent) in announced {
-            self.outcome_unknown(leaf, &intent, "the attempt ended before this call returned");
+            if unmade.contains(&leaf) {
+                self.push_outcome(not_made(&self.seams, leaf, &intent));
+            } else {
+                self.outcome_unknown(leaf, &intent, "the attempt ended before this call returned");
+            }
         }
     }
 

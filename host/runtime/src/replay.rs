@@ -190,6 +190,7 @@ fn deployment(body: &DeploymentBody, loaded: Arc<crate::component::Loaded>, leaf
         loaded,
         subscribe: body.subscribe.clone(),
         grants: Arc::new(body.grants.clone()),
+        in_force: None,
         limits: body.limits.clone(),
         config: body.config.clone(),
         // Nothing is asked of the surroundings: the record answers.

@@ -2,7 +2,8 @@
 //!
 //! The machine sees what it wrote; what survives is decided when it is cut off: all that was synced, and of the rest,
 //! file by file and directory by directory, any part in any order, writes in whole or torn at any byte. Nothing here is
-//! kinder than a file system may be: a synced file whose name was not synced is gone.
+//! kinder than a file system may be: a synced file whose name was not synced is gone. Names in one directory survive up to
+//! some moment, in order, as a journal keeps them.
 
 use super::machine::{Machine, Site};
 use crate::Seed;
@@ -17,8 +18,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub enum Op {
     /// Reading.
     Read,
-    /// Writing into a file.
+    /// Writing into a file,
     Write,
+    /// or at its beginning.
+    Begin,
     /// Making a file shorter.
     Truncate,
     /// Making a directory, or finding that it is there.
@@ -29,24 +32,32 @@ pub enum Op {
     SyncFile,
     /// Syncing a directory.
     SyncDir,
+    /// Syncing all that is in a directory.
+    SyncAll,
 }
 
-/// A sync that is left out, to show that it is needed: that of a file or directory, right after something else.
+/// A sync that is left out, to show that it is needed: that of a file or directory, right after something else. Paths are
+/// meant whole where they begin with a slash and do not end in one, by their end where that is `.something`, else by any
+/// part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Forgotten {
-    /// [`Op::SyncFile`] or [`Op::SyncDir`].
+    /// [`Op::SyncFile`], [`Op::SyncDir`] or [`Op::SyncAll`].
     pub sync: Op,
-    /// The path that is synced holds this.
+    /// The path that is synced.
     pub path: &'static str,
     /// What was asked of the disk before it,
     pub after: Op,
-    /// and about a path that holds this.
+    /// and about what.
     pub of: &'static str,
 }
 
 impl Forgotten {
     fn is(&self, sync: Op, path: &Path, last: Option<&(Op, PathBuf)>) -> bool {
-        let holds = |path: &Path, part: &str| path.to_string_lossy().contains(part);
+        let holds = |path: &Path, part: &str| match path.to_string_lossy() {
+            path if part.starts_with('.') => path.ends_with(part),
+            path if part.starts_with('/') && !(part.len() > 1 && part.ends_with('/')) => path == part,
+            path => path.contains(part),
+        };
         let after = last.is_some_and(|(op, of)| *op == self.after && holds(of, self.of));
         self.sync == sync && holds(path, self.path) && after
     }
@@ -186,6 +197,35 @@ impl SimDisk {
         (state.fails_in, state.full) = (None, false);
     }
 
+    /// The host died, and somebody copied its segments to another place and back: nothing of them need be durable.
+    pub fn copied(&self) {
+        self.kill();
+        let mut state = self.state();
+        let state = &mut *state;
+        for node in state.names.iter().filter(|(path, _)| is_segment(path)).map(|(_, node)| node) {
+            if let Some(node) = state.nodes.get_mut(node) {
+                unsync(node);
+            }
+        }
+    }
+
+    /// The ledger's folder was put back from a copy: nothing in it need be durable, names neither.
+    pub fn put_back(&self) {
+        self.kill();
+        let mut state = self.state();
+        let state = &mut *state;
+        let inside = |path: &Path| path.starts_with("/data/ledger");
+        state.pending.retain(|directory, _| !inside(directory));
+        state.durable.retain(|path, _| !inside(path));
+        state.durable_directories.retain(|path| !inside(path));
+        for (path, node) in state.names.iter().filter(|(path, _)| inside(path)) {
+            state.pending.entry(parent(path)).or_default().push(Naming::Put(path.clone(), *node));
+            if let Some(node) = state.nodes.get_mut(node) {
+                unsync(node);
+            }
+        }
+    }
+
     /// The machine was cut off: what was not synced survives in part, as `seed` has it.
     pub fn cut(&self, seed: &mut Seed) {
         let mut state = self.state();
@@ -236,6 +276,14 @@ impl SimDisk {
         if off { Err(io::Error::other("the machine is off")) } else { Ok(()) }
     }
 
+    /// Counts a sync; true if it is the one that fails.
+    fn fails(&self) -> bool {
+        let mut state = self.state();
+        let failed = state.fails_in == Some(0);
+        state.fails_in = state.fails_in.and_then(|left| left.checked_sub(1));
+        failed
+    }
+
     fn room(&self) -> io::Result<()> {
         if self.state().full { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
@@ -247,6 +295,11 @@ impl SimDisk {
         state.pending.entry(parent(to)).or_default().push(Naming::Moved(from.to_owned(), to.to_owned(), node));
         Ok(())
     }
+}
+
+fn unsync(node: &mut Node) {
+    node.durable.clear();
+    node.pending = vec![Change::Write { at: 0, bytes: node.content.clone() }];
 }
 
 /// Any of the changes, in any order.
@@ -386,6 +439,9 @@ impl Disk for SimDisk {
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.on(&[Site::Recovery])?;
         let forgotten = self.asked(Op::SyncDir, path);
+        if self.fails() {
+            return Err(io::Error::from_raw_os_error(5));
+        }
         let mut state = self.state();
         let state = &mut *state;
         if !forgotten {
@@ -397,6 +453,28 @@ impl Disk for SimDisk {
         }
         if path.ends_with("heads") {
             self.on(&[Site::HeadAfter])?;
+        }
+        Ok(())
+    }
+
+    fn sync_all(&self, path: &Path) -> io::Result<()> {
+        self.on(&[Site::Recovery])?;
+        if self.asked(Op::SyncAll, path) {
+            return Ok(());
+        }
+        let mut state = self.state();
+        let state = &mut *state;
+        for node in state.names.iter().filter(|(name, _)| name.starts_with(path)).map(|(_, node)| node) {
+            if let Some(node) = state.nodes.get_mut(node) {
+                (node.durable, node.pending) = (node.content.clone(), Vec::new());
+            }
+        }
+        let directories: Vec<PathBuf> = state.directories.iter().filter(|d| d.starts_with(path)).cloned().collect();
+        for directory in directories {
+            for change in state.pending.remove(&directory).unwrap_or_default() {
+                change.apply(&mut state.durable);
+            }
+            state.durable_directories.insert(directory);
         }
         Ok(())
     }
@@ -463,7 +541,8 @@ impl DiskFile for SimFile {
 
     fn write_at(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
         self.disk.on(&[Site::Recovery])?;
-        let block = is_segment(&self.path) && at > 0 && bytes.iter().any(|byte| *byte != 0);
+        let starts = self.disk.machine.is_recovering();
+        let block = is_segment(&self.path) && at > 0 && !starts && bytes.iter().any(|byte| *byte != 0);
         if block {
             self.disk.on(&[Site::AppendBefore])?;
             self.disk.state().blocks.push(bytes.to_vec());
@@ -472,11 +551,11 @@ impl DiskFile for SimFile {
         if !inside {
             self.disk.room()?;
         }
-        self.disk.asked(Op::Write, &self.path);
+        self.disk.asked(if at == 0 { Op::Begin } else { Op::Write }, &self.path);
         self.change(Change::Write { at: at as usize, bytes: bytes.to_vec() });
         match (block, at) {
             (true, _) => self.disk.on(&[Site::AppendAfter]),
-            (false, 0) if is_roll(&self.path) => self.disk.on(&[Site::RollAfter]),
+            (false, 0) if is_roll(&self.path) && !starts => self.disk.on(&[Site::RollAfter]),
             (false, _) => Ok(()),
         }
     }
@@ -505,13 +584,7 @@ impl DiskFile for SimFile {
             self.disk.on(&[Site::SyncBefore])?;
         }
         let forgotten = self.disk.asked(Op::SyncFile, &self.path);
-        let failed = {
-            let mut state = self.disk.state();
-            let failed = state.fails_in == Some(0);
-            state.fails_in = state.fails_in.and_then(|left| left.checked_sub(1));
-            failed
-        };
-        if failed {
+        if self.disk.fails() {
             // What the kernel does: the pages are dropped as clean, and the next sync says that all is well.
             self.with(|node| node.pending.clear());
             return Err(io::Error::from_raw_os_error(5));

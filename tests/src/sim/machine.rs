@@ -107,6 +107,12 @@ impl Machine {
         self.state().recovering = recovering;
     }
 
+    /// True while a host starts on what another one left.
+    #[must_use]
+    pub fn is_recovering(&self) -> bool {
+        self.state().recovering
+    }
+
     /// True once it was cut off.
     #[must_use]
     pub fn is_off(&self) -> bool {

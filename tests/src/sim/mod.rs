@@ -17,4 +17,5 @@ pub mod world;
 
 pub use disk::{Forgotten, Op, SimDisk};
 pub use machine::{Machine, Site};
-pub use run::{Cut, Outcome, Plan, simulate};
+pub use run::{Cut, Outcome, Plan, boot, open, simulate};
+pub use world::{SimNet, seams};

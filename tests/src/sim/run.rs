@@ -16,7 +16,7 @@ use manes_core::segment::FRAME_HEAD_BYTES;
 use manes_runtime::event::{Content, Data};
 use manes_runtime::host::{Host, HostError, Prepared, Submission};
 use manes_runtime::keystore::Keystore;
-use manes_runtime::ledger::{Embedded, Entry, KeyChange, Ledger, LedgerError, OpenError, Options, Reader};
+use manes_runtime::ledger::{Accept, Embedded, Entry, KeyChange, Ledger, LedgerError, OpenError, Options, Reader};
 use manes_runtime::manifest::Manifest;
 use manes_runtime::provider::Mirror;
 use manes_runtime::query::{self, FlowRecord};
@@ -36,7 +36,7 @@ const BEGIN_NS: u64 = 1_767_225_600_000_000_000;
 const HOUR_NS: u64 = 3_600_000_000_000;
 /// Of simulated time: longer than any flow, its retries and a clock that was put back take.
 const GUARD: Duration = Duration::from_secs(3 * 3_600);
-const LEDGER: &str = "/ledger";
+const LEDGER: &str = "/data/ledger";
 const HOME: &str = "/home";
 
 /// What a run is made of.
@@ -50,6 +50,8 @@ pub struct Plan {
     pub replayed: bool,
     /// How the first lives end, instead of what the seed has: where, after how many visits, and how.
     pub ends: Vec<(Site, u64, Cut)>,
+    /// The sync of the first life that fails.
+    pub fails_in: Option<u64>,
 }
 
 /// How a life ends.
@@ -59,6 +61,9 @@ pub enum Cut {
     Power,
     /// The host is killed; its machine keeps what was written.
     Killed,
+    /// The same, and what was written of the segments is not durable any more: they were copied, and not synced. A power
+    /// cut before the next host has started loses them, whatever it does.
+    Copied,
 }
 
 /// What a run came to.
@@ -88,6 +93,8 @@ struct Job {
 struct Told {
     acked: BTreeSet<String>,
     ended: BTreeSet<String>,
+    /// Events whose flows somebody may have cancelled.
+    cancelled: BTreeSet<String>,
     /// Blocks covered by a head that somebody was given.
     head: u64,
 }
@@ -137,7 +144,8 @@ pub fn simulate(plan: &Plan) -> Result<Outcome> {
             _ => *sim.seed.pick(&Site::ALL),
         };
         let (visits, trouble) = (sim.visits(site), sim.trouble());
-        let cut = if sim.seed.below(3) == 0 { Cut::Killed } else { Cut::Power };
+        let trouble = plan.fails_in.filter(|_| life == 0).map_or(trouble, Trouble::Failing);
+        let cut = *sim.seed.pick(&[Cut::Power, Cut::Power, Cut::Killed]);
         let (site, visits, cut) = plan.ends.get(life).copied().unwrap_or((site, visits, cut));
         let what = || format!("life {life}, {cut:?} at {site:?} {visits}, {trouble:?}");
         sim.life(life, Some((site, visits)), trouble).with_context(what)?;
@@ -231,17 +239,47 @@ fn is_passing(error: &HostError) -> bool {
 
 /// True if it is the disk that failed, as it was told to.
 fn is_failing(error: &anyhow::Error) -> bool {
-    let io =
-        |error: &std::io::Error| error.raw_os_error() == Some(5) || error.kind() == std::io::ErrorKind::StorageFull;
     error.chain().any(|cause| {
-        cause.downcast_ref::<HostError>().is_some_and(is_passing)
-            || cause.downcast_ref::<std::io::Error>().is_some_and(io)
-            || matches!(
-                cause.downcast_ref::<LedgerError>(),
-                Some(LedgerError::Poisoned { .. } | LedgerError::NoSpace { .. } | LedgerError::Closed)
-            )
-            || cause.to_string().contains("os error 5")
+        cause.downcast_ref::<HostError>().is_some_and(is_passing) || cause.to_string().contains("os error 5")
     })
+}
+
+/// True if the disk had no room to begin or to end on.
+fn is_full(error: &anyhow::Error) -> bool {
+    let no_room = |cause: &(dyn std::error::Error + 'static)| {
+        matches!(cause.downcast_ref(), Some(LedgerError::NoSpace { .. }))
+            || matches!(cause.downcast_ref(), Some(HostError::Ledger(LedgerError::NoSpace { .. })))
+            || cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::StorageFull)
+    };
+    error.chain().any(no_room)
+}
+
+/// The ledger on a simulated disk, for the runtime that this is called in.
+///
+/// # Errors
+/// What keeps it from being opened.
+pub fn open(disk: &SimDisk, seams: Seams, accept: Accept) -> Result<Embedded, OpenError> {
+    let options = Options {
+        segment_bytes: SEGMENT_BYTES,
+        checkpoint_every: CHECKPOINT_EVERY,
+        disk: Arc::new(disk.clone()),
+        accept,
+        writes_in_task: true,
+    };
+    Embedded::open(Path::new(LEDGER), Path::new(HOME), seams, options)
+}
+
+/// A host on a simulated machine, in the runtime that it is called in, at work.
+///
+/// # Errors
+/// What keeps it from starting.
+pub async fn boot(machine: &Machine, disk: &SimDisk, seams: Seams) -> Result<(Arc<Host>, Arc<dyn Ledger>)> {
+    let ledger = open(disk, seams.clone(), Accept::Nothing)?;
+    let ledger: Arc<dyn Ledger> = Arc::new(Sited::new(Arc::new(ledger), machine.clone()));
+    let prepared = Prepared::compile(engine(), manifest())?.with_mirror(mirror());
+    let host = Host::start_prepared(ledger.clone(), engine().clone(), seams, manifest().clone(), prepared).await?;
+    host.begin().await?;
+    Ok((Arc::new(host), ledger))
 }
 
 impl Sim {
@@ -250,6 +288,7 @@ impl Sim {
         match cut {
             Cut::Power => self.disk.cut(&mut self.seed),
             Cut::Killed => self.disk.kill(),
+            Cut::Copied => self.disk.copied(),
         }
     }
 
@@ -300,27 +339,16 @@ impl Sim {
             // Whatever it said when it was cut off, nobody heard it.
             _ if self.machine.is_off() => Ok(()),
             // What the host says when its disk fails is its last word; the next life finds out what survived.
-            (Err(error), Trouble::Failing(_) | Trouble::Full(..)) if is_failing(&error) => Ok(()),
+            (Err(error), Trouble::Failing(_)) if is_failing(&error) => Ok(()),
+            (Err(error), Trouble::Full(..)) if is_full(&error) => Ok(()),
             (lived, _) => lived,
         }
     }
 
     async fn live(&self, number: usize, seams: Seams, mut order: Seed, trouble: Trouble) -> Result<()> {
         self.machine.recovering(number > 0);
-        let options = Options {
-            segment_bytes: SEGMENT_BYTES,
-            checkpoint_every: CHECKPOINT_EVERY,
-            disk: Arc::new(self.disk.clone()),
-            writes_in_task: true,
-            ..Options::default()
-        };
-        let ledger = Embedded::open(Path::new(LEDGER), Path::new(HOME), seams.clone(), options)?;
-        let ledger: Arc<dyn Ledger> = Arc::new(Sited::new(Arc::new(ledger), self.machine.clone()));
-        let prepared = Prepared::compile(engine(), manifest())?.with_mirror(mirror());
-        let host = Host::start_prepared(ledger.clone(), engine().clone(), seams, manifest().clone(), prepared).await?;
-        host.begin().await?;
+        let (host, _) = boot(&self.machine, &self.disk, seams).await?;
         self.machine.recovering(false);
-        let host = Arc::new(host);
         if let Trouble::Full(from, long) = trouble {
             let disk = self.disk.clone();
             tokio::spawn(async move {
@@ -341,10 +369,12 @@ impl Sim {
                 late,
             )));
         }
+        let cancels = (order.below(4) == 0).then(|| order.pick(&self.jobs).id.clone());
         let keeper = tokio::spawn(keeper(
-            ledger.clone(),
+            host.clone(),
             self.told.clone(),
             self.rotates && number == 0,
+            cancels,
             order.below(120) as u64,
         ));
         for client in clients {
@@ -393,8 +423,7 @@ impl Sim {
     /// What holds when all is done.
     fn judge(&self, replayed: bool) -> Result<()> {
         self.judge_between()?;
-        let told = self.told();
-        ensure!(told.ended.len() == self.jobs.len(), "not every flow has ended");
+        ensure!(self.told().ended.len() == self.jobs.len(), "not every flow has ended");
         let reader = Reader::open_on(Path::new(LEDGER), Arc::new(self.disk.clone()))?;
         let entries = entries(&reader)?;
         ensure!(roots(&entries).len() == self.jobs.len(), "an event is there twice, or one that nobody sent");
@@ -414,6 +443,7 @@ impl Sim {
     fn judge_effects(&self, reader: &Reader, entries: &[Entry]) -> Result<()> {
         let effects = self.network.effects();
         let flows = query::flows(reader)?;
+        let cancelled = self.told().cancelled.clone();
         let mut keys: BTreeMap<&str, BTreeSet<&Option<String>>> = BTreeMap::new();
         for Effect { line, key } in &effects {
             ensure!(key.is_some(), "{line} came without a key");
@@ -439,7 +469,10 @@ impl Sim {
                         ensure!(keys.contains_key(line.as_str()), "{}: done, and {line} never came", job.id);
                     }
                 }
-                Some("failed") => ensure!(outs <= job.outs, "{}: {outs} events are visible", job.id),
+                // Only what asks a server that fails, or was cancelled, may come to nothing.
+                Some("failed") if !job.requests.is_empty() || cancelled.contains(&job.id) => {
+                    ensure!(outs <= job.outs, "{}: {outs} events are visible", job.id);
+                }
                 other => bail!("{} is {other:?}", job.id),
             }
         }
@@ -518,9 +551,26 @@ async fn client(host: Arc<Host>, job: Job, told: Arc<Mutex<Told>>, machine: Mach
     Ok(())
 }
 
-/// Asks for a head once in a life, and rotates the host's key in some.
-async fn keeper(ledger: Arc<dyn Ledger>, told: Arc<Mutex<Told>>, rotates: bool, late: u64) -> Result<()> {
+/// Asks for a head once in a life; in some it rotates the host's key, in some it cancels a flow.
+async fn keeper(
+    host: Arc<Host>,
+    told: Arc<Mutex<Told>>,
+    rotates: bool,
+    cancels: Option<String>,
+    late: u64,
+) -> Result<()> {
     tokio::time::sleep(Duration::from_millis(late)).await;
+    let ledger = host.ledger().clone();
+    if let Some(id) = cancels {
+        let flow = EventKey::external(&ledger.id(), "client/sim", "client/sim", &id).flow();
+        told.lock().unwrap_or_else(PoisonError::into_inner).cancelled.insert(id);
+        match host.cancel(flow, "client/sim").await {
+            // It has ended, or was not sent yet.
+            Ok(()) | Err(HostError::Ended { .. }) => {}
+            Err(error) if is_passing(&error) => return Ok(()),
+            Err(error) => bail!("a flow was not cancelled: {error}"),
+        }
+    }
     if rotates {
         match ledger.change_keys(KeyChange::Rotate { keep_old: false }).await {
             Err(LedgerError::Keys { why }) => bail!("the key was not rotated: {why}"),

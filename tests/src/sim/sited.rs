@@ -67,6 +67,9 @@ impl Ledger for Sited {
     fn append_when_room(&self, batch: Vec<Record>) -> BoxFuture<'_, Result<Appended, LedgerError>> {
         self.pass(batch, |batch| self.inner.append_when_room(batch))
     }
+    fn ended(&self) -> LedgerError {
+        self.inner.ended()
+    }
     fn is_full(&self) -> bool {
         self.inner.is_full()
     }

@@ -54,20 +54,25 @@ struct Sink {
     machine: Machine,
     seed: Mutex<Seed>,
     effects: Mutex<Vec<Effect>>,
+    /// Of a hundred requests so many fail in each of three ways.
+    failing: usize,
 }
 
 /// A network with one server, which carries out what it is asked, late, or fails before or after it.
 #[derive(Debug, Clone)]
 pub struct SimNet(Arc<Sink>);
 
-/// Of a hundred requests so many fail in each of the ways.
-const FAILING: usize = 8;
-
 impl SimNet {
     /// A network that is as slow and as broken as `seed` has it.
     #[must_use]
     pub fn new(machine: Machine, seed: Seed) -> Self {
-        Self(Arc::new(Sink { machine, seed: Mutex::new(seed), effects: Mutex::default() }))
+        Self(Arc::new(Sink { machine, seed: Mutex::new(seed), effects: Mutex::default(), failing: 8 }))
+    }
+
+    /// A network on which everything arrives.
+    #[must_use]
+    pub fn reliable(machine: Machine) -> Self {
+        Self(Arc::new(Sink { machine, seed: Mutex::new(Seed::new(1)), effects: Mutex::default(), failing: 0 }))
     }
 
     /// What the server has carried out, in order.
@@ -95,7 +100,7 @@ impl Sink {
         tokio::time::sleep(Duration::from_millis(self.draw(50) as u64)).await;
         self.machine.pass(Site::EffectBefore).await;
         let fate = self.draw(100);
-        if fate < FAILING {
+        if fate < self.failing {
             return Ok(());
         }
         let head = String::from_utf8_lossy(&head).into_owned();
@@ -103,10 +108,10 @@ impl Sink {
         let key = head.lines().find_map(|line| line.strip_prefix("idempotency-key: ")).map(str::to_owned);
         self.effects.lock().unwrap_or_else(PoisonError::into_inner).push(Effect { line, key });
         self.machine.pass(Site::EffectAfter).await;
-        if fate < 2 * FAILING {
+        if fate < 2 * self.failing {
             return Ok(());
         }
-        if fate < 3 * FAILING {
+        if fate < 3 * self.failing {
             tokio::time::sleep(Duration::from_secs(20)).await;
         }
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok").await?;

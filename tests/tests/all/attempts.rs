@@ -289,6 +289,62 @@ async fn an_attempt_whose_host_died_goes_on_where_it_stopped() -> Result<()> {
     Ok(())
 }
 
+/// It began under one manifest, and its host comes again with another: the attempt is the old one's, what may be done
+/// is what both say.
+#[tokio::test]
+async fn an_attempt_goes_on_under_its_own_deployment_and_without_what_was_taken_back() -> Result<()> {
+    let (server, elsewhere) = (Server::start().await?, tempfile::tempdir()?);
+    let agent = |config: &str| {
+        let interface = "{ interface = \"fixture:echo/echo\", on-unknown = \"repeat\" }";
+        TestHost::script().attempts(5).line(&format!("capabilities = [{interface}]")).line(config)
+    };
+    let capability = |host: TestHost| host.capability("echo", "echo").http(&format!("GET {}/", server.authority()));
+    let old = || capability(agent("config = { which = \"old\" }").http(&format!("PUT {}/", server.authority())));
+    let new = || capability(agent("config = { which = \"new\" }"));
+    let script = json!([
+        ["fetch", server.url("/hang")],
+        ["config", "which"],
+        ["http", "PUT", server.url("/echo")],
+        ["report", "a.reported"]
+    ]);
+    let folder = tempfile::tempdir()?;
+    let host = old().start_embedded(folder.path()).await?;
+    let submitted = host.submit("a.do", &script).await?;
+    let asked = |entry: &Entry| {
+        entry.envelope.kind() == Kind::Intent
+            && entry.envelope.function.as_deref().is_some_and(|f| f.ends_with("#handle"))
+    };
+    host.until("request", asked).await?;
+    let third = tempfile::tempdir()?;
+    copy(folder.path(), elsewhere.path())?;
+    copy(folder.path(), third.path())?;
+    let after = new().start_embedded(elsewhere.path()).await?;
+    while server.seen().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    server.stop().await;
+    let flow = after.ended(&submitted).await?;
+    ensure!(statuses(&flow) == [(1, "done")], "{}", view::sketch(&flow));
+    let reported = view::reported(&flow)?;
+    ensure!(reported[1] == "old", "{reported:?}");
+    ensure!(reported[2]["error"] == "HTTP-request-denied", "{reported:?}");
+    let denied = flow.activations[0].calls.iter().find(|call| call.denied).context("a recorded denial")?;
+    ensure!(denied.denial.as_deref().is_some_and(|denial| denial.contains("http = [\"PUT ")), "{denied:?}");
+    ensure!(after.replay_all(flow.flow).await?.iter().all(|verdict| verdict.identical), "it does not replay");
+    // What comes next is the new one's.
+    let next = after.run(&json!([["config", "which"], ["report", "a.reported"]])).await?;
+    ensure!(view::reported(&next)?[0] == "new");
+    after.stop().await?;
+
+    // Where it may not publish any more, it is not gone on with: the next attempt is the new one's altogether.
+    let silent =
+        TestHost::new().agent("a", "script").subscribe("a.do").attempts(5).start_embedded(third.path()).await?;
+    let flow = silent.ended(&submitted).await?;
+    ensure!(statuses(&flow)[0] == (1, "interrupted"), "{}", view::sketch(&flow));
+    silent.stop().await?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_dead_letter_is_requeued_once_and_survives_a_restart() -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -362,8 +418,9 @@ async fn a_cancelled_flow_does_nothing_more_wherever_it_stands() -> Result<()> {
         tokio::task::yield_now().await;
     }
     host.host.cancel(queued.flow, "client/tests").await?;
-    host.host.pause("b", false, "client/tests").await?;
+    // It ends although its agent is paused, and stays ended when that goes on.
     let flow = host.ended(&queued).await?;
+    host.host.pause("b", false, "client/tests").await?;
     ensure!(
         statuses(&flow) == [(1, "done"), (1, "cancelled"), (1, "cancelled"), (1, "cancelled")],
         "{}",

@@ -4,6 +4,7 @@
 //! write is silently repeated, and the next life goes on. Method: seeds. Each is a few lives of one host on one disk; a
 //! life ends at a named place, in the middle of work; what was not synced survives in part. See [`manes_tests::sim`].
 
+mod disks;
 mod syncs;
 
 use manes_tests::sim::{Outcome, Plan, Site, simulate};
@@ -44,7 +45,7 @@ fn each(seeds: std::ops::Range<u64>, work: impl Fn(u64) + Sync) {
 }
 
 fn run(seed: u64) -> anyhow::Result<Outcome> {
-    simulate(&Plan { seed, forgotten: None, replayed: seed.is_multiple_of(REPLAYED), ends: Vec::new() })
+    simulate(&Plan { seed, forgotten: None, replayed: seed.is_multiple_of(REPLAYED), ends: Vec::new(), fails_in: None })
 }
 
 #[test]

@@ -13,6 +13,8 @@ struct Mutation {
     forgotten: Forgotten,
     /// How the first lives end, where chance would take long to find it: after as many visits, or less.
     ends: &'static [(Site, u64, Cut)],
+    /// Some sync of the first life fails.
+    fails: bool,
 }
 
 const fn file(path: &'static str, after: Op, of: &'static str) -> Forgotten {
@@ -24,24 +26,32 @@ const fn names(path: &'static str, after: Op, of: &'static str) -> Forgotten {
 }
 
 const fn chance(what: &'static str, forgotten: Forgotten) -> Mutation {
-    Mutation { what, forgotten, ends: &[] }
+    Mutation { what, forgotten, ends: &[], fails: false }
 }
 
 const fn after(what: &'static str, forgotten: Forgotten, ends: &'static [(Site, u64, Cut)]) -> Mutation {
-    Mutation { what, forgotten, ends }
+    Mutation { what, forgotten, ends, fails: false }
 }
 
-const MUTATIONS: [Mutation; 25] = [
+const MUTATIONS: [Mutation; 28] = [
     chance("a block", file(".seg", Op::Write, ".seg")),
+    // After a sync that failed its pages count as clean: they are there, and no other sync writes them.
+    Mutation {
+        what: "the last block before anything rests on it",
+        forgotten: file(".seg", Op::Truncate, ".seg"),
+        ends: &[(Site::HeadAfter, 1_000, Cut::Killed), (Site::AppendBefore, 0, Cut::Power)],
+        fails: true,
+    },
+    after("a segment's head", file(".seg", Op::Begin, ".seg"), &[(Site::AppendAfter, 20, Cut::Power)]),
     after(
-        "the last block before anything rests on it",
-        file(".seg", Op::Truncate, ".seg"),
-        &[(Site::AppendAfter, 20, Cut::Killed), (Site::SyncBefore, 0, Cut::Power)],
+        "segments before anything rests on them",
+        file(".seg", Op::Read, ".seg"),
+        &[(Site::EndAfter, 4, Cut::Copied), (Site::AppendAfter, 4, Cut::Power)],
     ),
-    chance("the name of a new segment", names("segments", Op::Write, ".seg")),
+    chance("the name of a new segment", names("segments", Op::SyncFile, ".seg")),
     after(
         "names of segments before anything rests on them",
-        names("segments", Op::SyncDir, "/ledger"),
+        names("segments", Op::SyncDir, "/data/ledger"),
         &[(Site::RollAfter, 0, Cut::Killed)],
     ),
     after(
@@ -49,7 +59,7 @@ const MUTATIONS: [Mutation; 25] = [
         names("blobs", Op::SyncDir, "segments"),
         &[(Site::BlobFolder, 0, Cut::Killed)],
     ),
-    chance("a blob", file("blobs/", Op::Write, "blobs/")),
+    chance("a blob", file("blobs/", Op::Begin, "blobs/")),
     chance("a blob's name", names("blobs/", Op::Rename, "blobs/")),
     chance("the name of a blob's folder", names("blobs", Op::CreateDir, "blobs/")),
     after(
@@ -57,50 +67,56 @@ const MUTATIONS: [Mutation; 25] = [
         names("blobs/", Op::Read, "blobs/"),
         &[(Site::BlobNamed, 0, Cut::Killed)],
     ),
-    chance("an artifact", file("artifacts/", Op::Write, "artifacts/")),
+    chance("an artifact", file("artifacts/", Op::Begin, "artifacts/")),
     chance("an artifact's name", names("artifacts", Op::Rename, "artifacts/")),
     after(
         "the name of an artifact that is there already",
         names("artifacts", Op::Read, "artifacts/"),
         &[(Site::ArtifactNamed, 0, Cut::Killed)],
     ),
-    chance("the folder's head", file("checkpoint", Op::Write, "checkpoint")),
-    chance("the name of the folder's head", names("/ledger", Op::Rename, "checkpoint")),
-    chance("the head outside", file("heads/", Op::Write, "heads/")),
+    chance("the folder's head", file("checkpoint", Op::Begin, "checkpoint")),
+    chance("the name of the folder's head", names("/data/ledger", Op::Rename, "checkpoint")),
+    chance("the head outside", file("heads/", Op::Begin, "heads/")),
     chance("the name of the head outside", names("heads", Op::Rename, "heads/")),
-    chance("the incarnation", file("incarnation", Op::Write, "incarnation")),
+    chance("the incarnation", file("incarnation", Op::Begin, "incarnation")),
     after(
         "the name of the incarnation",
         names("keys", Op::Rename, "incarnation"),
         &[(Site::EndAfter, 3, Cut::Power), (Site::AppendAfter, 0, Cut::Power)],
     ),
-    chance("a key that is to follow", file("host-next", Op::Write, "host-next")),
+    chance("a key that is to follow", file("host-next", Op::Begin, "host-next")),
     chance("the name of a key that is to follow", names("keys", Op::Rename, "host-next")),
-    chance("the root key", file(".root", Op::Write, ".root")),
-    chance("the host's key", file(".host", Op::Write, ".host")),
+    chance("the root key", file(".root", Op::Begin, ".root")),
+    chance("the host's key", file(".host", Op::Begin, ".host")),
     chance("the folders in the home", names("/home", Op::CreateDir, "/home/")),
     after(
         "the folders in the ledger's",
-        names("/ledger", Op::CreateDir, "/ledger/"),
+        names("/data/ledger", Op::CreateDir, "/data/ledger/"),
         &[(Site::SyncAfter, 0, Cut::Killed)],
     ),
-    chance("the ledger's folder", names("/", Op::CreateDir, "/ledger")),
+    chance("the ledger's folder", names("/data", Op::CreateDir, "/data/ledger")),
+    chance("the home", names("/", Op::CreateDir, "/home")),
 ];
 
 #[test]
 fn a_sync_that_is_left_out_is_noticed() {
     let missed = Mutex::new(Vec::new());
     each(0..MUTATIONS.len() as u64, |place| {
-        let Mutation { what, forgotten, ends } = &MUTATIONS[place as usize];
+        let Mutation { what, forgotten, ends, fails } = &MUTATIONS[place as usize];
         let mut left_out = 0;
         let noticed = (0..SEEDS).find_map(|seed| {
-            let ends = ends.iter().map(|(site, visits, cut)| (*site, seed % (visits + 1), *cut)).collect();
-            match simulate(&Plan { seed, forgotten: Some(*forgotten), replayed: false, ends }) {
+            let ends: Vec<_> = ends.iter().map(|(site, visits, cut)| (*site, seed % (visits + 1), *cut)).collect();
+            let run = |forgotten: Option<Forgotten>| {
+                let fails_in = fails.then_some(seed % 60);
+                simulate(&Plan { seed, forgotten, replayed: false, ends: ends.clone(), fails_in })
+            };
+            match run(Some(*forgotten)) {
                 Ok(outcome) => {
                     left_out += outcome.left_out;
                     None
                 }
-                Err(error) => Some((seed, format!("{error:#}"))),
+                // It is this sync, and nothing else.
+                Err(error) => run(None).is_ok().then(|| (seed, format!("{error:#}"))),
             }
         });
         match noticed {

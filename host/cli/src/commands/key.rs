@@ -11,7 +11,7 @@ use manes_core::record::Kind;
 use manes_core::verify::KEY_REVOKED;
 use manes_runtime::keystore::Keystore;
 use manes_runtime::ledger::disk::RealDisk;
-use manes_runtime::ledger::{KeyChange, Ledger as _, LedgerError, Reader};
+use manes_runtime::ledger::{Accept, KeyChange, Ledger as _, LedgerError, OpenError, Reader};
 use manes_runtime::records::Records as _;
 use serde::Serialize;
 use std::sync::Arc;
@@ -134,7 +134,7 @@ async fn change(global: &Global, change: KeyChange) -> anyhow::Result<PublicKey>
     }
     // An absent one must not be begun by this.
     drop(open::reader(global)?);
-    let ledger = open::ledger(global, false)?;
+    let ledger = open::ledger(global, Accept::Nothing)?;
     let changed = ledger.change_keys(change).await;
     let closed = ledger.close().await;
     let changed = changed.map_err(refused)?;
@@ -151,15 +151,16 @@ pub(crate) fn refused(error: LedgerError) -> anyhow::Error {
 }
 
 /// Takes a ledger that does not extend the head that was seen here last.
-pub(crate) async fn restore(global: &Global, _args: RestoreArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn restore(global: &Global, args: RestoreArgs) -> anyhow::Result<Exit> {
     if Either::running(global).await?.is_some() {
         return Err(usage("a host runs on this ledger: it extends the head kept here".to_owned()));
     }
     let folder = paths::ledger(global);
-    if !folder.try_exists().unwrap_or(true) {
+    // One that is absent must not be begun by this.
+    if let Err(OpenError::Absent { .. }) = Reader::open(&folder) {
         return Err(open::absent(&folder));
     }
-    let ledger = open::ledger(global, true)?;
+    let ledger = open::ledger(global, if args.rewritten { Accept::Rewritten } else { Accept::Older })?;
     ledger.close().await?;
     let Some(record) = ledger.restored() else {
         return Err(usage("the ledger extends the head kept here: there is nothing to accept".to_owned()));
@@ -168,6 +169,7 @@ pub(crate) async fn restore(global: &Global, _args: RestoreArgs) -> anyhow::Resu
         say!("{}", serde_json::json!({ "ledger": ledger.id(), "record": record }));
     } else {
         say!("taken as it is; record {record} says so, and names the head that was given up");
+        tell!("what came after this copy is gone, revocations of keys too: look at `manes key`");
     }
     Ok(Exit::Done)
 }

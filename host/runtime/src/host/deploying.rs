@@ -81,6 +81,7 @@ impl Host {
             components.agents.insert(name.clone(), loaded);
         }
         let plan = self.plan(&registry, components).await?;
+        self.prepare_pinned(&registry, &plan.agents).await?;
         self.commit(&mut registry, plan).await
     }
 
@@ -237,6 +238,7 @@ impl Host {
             subscribe: section.subscribe.clone(),
             env: values(&grants.env),
             grants: Arc::new(grants),
+            in_force: None,
             limits: section.limits.clone(),
             config: section.config.clone(),
             capabilities,

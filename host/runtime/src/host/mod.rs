@@ -2,6 +2,7 @@
 
 mod components;
 mod deploying;
+mod pinned;
 mod prepared;
 mod registry;
 mod run;

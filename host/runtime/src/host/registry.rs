@@ -26,6 +26,8 @@ pub(super) struct Registry {
     pub(super) waits: BTreeMap<String, Vec<String>>,
     /// What components said of their own functions.
     pub(super) claims: HashMap<Digest, EffectClaims>,
+    /// Positions of all deployment records, by leaf hash.
+    pub(super) positions: HashMap<Digest, u64>,
     /// Last recorded status, body and leaf hash of each name.
     pub(super) recorded: BTreeMap<String, (u64, Vec<u8>, Digest)>,
 }
@@ -42,6 +44,7 @@ impl Registry {
             for entry in entries {
                 submissions.learn(&entry);
                 if let (Kind::Deployment, Some(name)) = (entry.envelope.kind(), entry.envelope.agent) {
+                    registry.positions.insert(entry.leaf, entry.index);
                     let body = entry.body.map(|body| body.to_vec()).unwrap_or_default();
                     let status = entry.envelope.status.unwrap_or(IN_FORCE);
                     registry.recorded.insert(name, (status, body, entry.leaf));

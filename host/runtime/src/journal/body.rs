@@ -1,6 +1,7 @@
 //! Bodies of calls' records, and the record of a call whose outcome nobody knows.
 
 use crate::seams::Seams;
+use crate::waist::Ended;
 use manes_core::cbor::Writer;
 use manes_core::ids::Digest;
 use manes_core::item::Item;
@@ -17,16 +18,26 @@ pub(super) fn text(text: &str) -> Vec<u8> {
 
 /// The outcome of a call whose outcome nobody knows.
 pub(crate) fn unknown(seams: &Seams, leaf: Digest, intent: &Envelope, why: &str) -> Record {
+    closed(seams, leaf, intent, CallStatus::Unknown, &format!("unknown: {why}"))
+}
+
+/// The outcome of a call that was announced, and that its attempt did not come to make.
+pub(super) fn not_made(seams: &Seams, leaf: Digest, intent: &Envelope) -> Record {
+    let why = Ended::Interrupted("the attempt ended before this call was made".into());
+    closed(seams, leaf, intent, CallStatus::Ended, &why.text())
+}
+
+fn closed(seams: &Seams, leaf: Digest, intent: &Envelope, status: CallStatus, ended: &str) -> Record {
     let envelope = Envelope {
         kind: Kind::Outcome.number(),
         time_ns: seams.clock.now_ns(),
         cause: Some(leaf),
-        status: Some(CallStatus::Unknown.number()),
+        status: Some(status.number()),
         body: None,
         earlier: None,
         ..intent.clone()
     };
-    let body = call_body(None, None, &[("ended", text(&format!("unknown: {why}")))]);
+    let body = call_body(None, None, &[("ended", text(ended))]);
     Record::new(envelope, Some((seams.salt(), body)), true)
 }
 

@@ -84,6 +84,9 @@ pub trait Ledger: Send + Sync + Debug + 'static {
     /// True while something waits for room.
     fn is_full(&self) -> bool;
 
+    /// Why it takes no more appends: the first failure, or that it was closed.
+    fn ended(&self) -> LedgerError;
+
     /// Durable entries from index `from`: at most `max`, fewer at the end or after [`READ_BYTES_MAX`] of bodies, none
     /// only where there are none (or `max` is 0).
     ///

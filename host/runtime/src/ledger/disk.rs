@@ -77,6 +77,13 @@ pub trait Disk: Send + Sync + Debug + 'static {
     /// The operating system's. What it covered may or may not survive.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
 
+    /// Makes everything in a directory durable, and what is in its directories: content and names. Takes as long as there
+    /// are files.
+    ///
+    /// # Errors
+    /// The operating system's.
+    fn sync_all(&self, path: &Path) -> io::Result<()>;
+
     /// Takes the lock of a file, creating it; `None` while another opener holds it.
     ///
     /// # Errors
@@ -210,6 +217,17 @@ impl Disk for RealDisk {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
+    }
+
+    fn sync_all(&self, path: &Path) -> io::Result<()> {
+        let open = File::open(path)?;
+        if open.metadata()?.is_file() {
+            return open.sync_all();
+        }
+        for entry in fs::read_dir(path)? {
+            self.sync_all(&entry?.path())?;
+        }
+        open.sync_all()
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {

@@ -28,6 +28,18 @@ use tokio::sync::{mpsc, oneshot, watch};
 /// Batches that may wait for the writer; over it, appenders do.
 const QUEUE: usize = 1_024;
 
+/// What is taken, and recorded, although it does not extend the head that was seen last: somebody has put it there, and
+/// knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accept {
+    /// Nothing.
+    Nothing,
+    /// An older copy.
+    Older,
+    /// Also one whose first blocks are others than those that were seen: another history.
+    Rewritten,
+}
+
 /// How an embedded ledger is kept.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -38,9 +50,8 @@ pub struct Options {
     pub checkpoint_every: Duration,
     /// Where the files are.
     pub disk: Arc<dyn Disk>,
-    /// Takes a ledger that does not extend the head that was seen last, and records that: somebody has put an older
-    /// copy in its place, and knows it.
-    pub accept_head: bool,
+    /// What is taken although it does not extend the head that was seen last.
+    pub accept: Accept,
     /// Writes in a task of the runtime that opens it, not in a thread of its own: for a simulation, in which every step
     /// happens in one order. A slow disk then stops everything.
     pub writes_in_task: bool,
@@ -50,7 +61,13 @@ impl Default for Options {
     fn default() -> Self {
         // 64 MiB: seldom enough to roll, small enough to be read as a whole when the ledger is opened.
         let (segment_bytes, checkpoint_every) = (64 << 20, Duration::from_secs(1));
-        Self { segment_bytes, checkpoint_every, disk: Arc::new(RealDisk), accept_head: false, writes_in_task: false }
+        Self {
+            segment_bytes,
+            checkpoint_every,
+            disk: Arc::new(RealDisk),
+            accept: Accept::Nothing,
+            writes_in_task: false,
+        }
     }
 }
 
@@ -112,7 +129,7 @@ impl Embedded {
     }
 
     /// The record by which this ledger was taken although it does not extend the head that was seen last; only with
-    /// [`Options::accept_head`], and only if there was something to accept.
+    /// [`Options::accept`], and only if there was something to accept.
     #[must_use]
     pub const fn restored(&self) -> Option<u64> {
         self.restored
@@ -158,6 +175,10 @@ impl Ledger for Embedded {
 
     fn append_when_room(&self, batch: Vec<Record>) -> BoxFuture<'_, Result<Appended, LedgerError>> {
         self.submit(batch, true)
+    }
+
+    fn ended(&self) -> LedgerError {
+        self.store.ended()
     }
 
     fn is_full(&self) -> bool {

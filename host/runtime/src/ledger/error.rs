@@ -132,8 +132,9 @@ pub enum OpenError {
     /// put in its place.
     #[error(
         "the ledger does not extend the checkpoint in {}: {source}; put the newer copy of the folder back, or take this \
-         one as it is with `manes restore --accept-head`, which is recorded",
-        path.display()
+         one as it is with `manes restore --accept-head{}`, which is recorded",
+        path.display(),
+        if matches!(source, ExtendsError::Rewritten { .. }) { " --rewritten" } else { "" }
     )]
     Behind {
         /// The checkpoint: the one kept outside the folder, or the folder's own.

@@ -5,6 +5,7 @@
 
 use super::chain::Chain;
 use super::disk::Access;
+use super::embedded::Accept;
 use super::error::{LedgerError, OpenError};
 use super::files::{Files, read_if_there, replace};
 use super::health::is_full;
@@ -40,13 +41,13 @@ impl Heads {
     }
 
     /// Holds a ledger that was found against the head that was seen here last, and against the folder's own. Returns
-    /// the heads that it does not extend, if it is to be taken all the same (`accept`).
+    /// the heads that it does not extend, if it is to be taken all the same.
     pub(super) fn check(
         &mut self,
         id: &LedgerId,
         files: &Files,
         verifier: &ChainVerifier,
-        accept: bool,
+        accept: Accept,
     ) -> Result<Vec<String>, OpenError> {
         let seen = self.keystore.head(id)?;
         let own: Vec<PublicKey> =
@@ -54,7 +55,11 @@ impl Heads {
         let mut lost = Vec::new();
         let mut judge = |note: &String, path| match extends_with(verifier, note, id, &own) {
             Ok(head) => Ok(Some(head)),
-            Err(ExtendsError::Shorter { .. } | ExtendsError::Rewritten { .. }) if accept => {
+            Err(ExtendsError::Shorter { .. }) if accept != Accept::Nothing => {
+                lost.push(note.clone());
+                Ok(None)
+            }
+            Err(ExtendsError::Rewritten { .. }) if accept == Accept::Rewritten => {
                 lost.push(note.clone());
                 Ok(None)
             }

@@ -169,6 +169,10 @@ impl Ledger for Memory {
         self.append(batch)
     }
 
+    fn ended(&self) -> LedgerError {
+        self.shared.ended()
+    }
+
     fn is_full(&self) -> bool {
         false
     }

@@ -46,7 +46,7 @@ mod writer;
 
 pub use api::{Appended, BATCH_BYTES_MAX, BoxFuture, Entry, KeyChange, Ledger, READ_BYTES_MAX};
 pub use backup::{Backup, backup};
-pub use embedded::{Embedded, Options};
+pub use embedded::{Accept, Embedded, Options};
 pub use error::{LedgerError, OpenError};
 pub use inbox::{Feed, Inbox};
 pub use memory::Memory;

@@ -6,8 +6,8 @@
 //! durable ([`Tail::resume`]).
 
 use super::chain::{Chain, Genesis, enrolment};
-use super::disk::{Access, Lock};
-use super::embedded::Options;
+use super::disk::{Access, Lock, Mode};
+use super::embedded::{Accept, Options};
 use super::error::{LedgerError, OpenError};
 use super::files::{Files, ensure_dir, ensure_dirs, read_if_there};
 use super::heads::Heads;
@@ -38,12 +38,12 @@ pub(super) fn open(folder: &Path, home: &Path, seams: Seams, options: &Options) 
     let files = Files::new(options.disk.clone(), folder);
     let keystore = Keystore::new(home, options.disk.clone());
     let lock = lay_out(&files)?;
-    sync_names(&files)?;
+    sync_before_trust(&files, options.accept != Accept::Nothing)?;
     let (mut scan, mut found) = (Scan::new(), Vec::new());
     let end = scan.advance(&files, &mut found)?;
     let heads = Heads::new(keystore.clone(), seams.clock.clone(), options.checkpoint_every);
-    let (segment_bytes, accept_head) = (options.segment_bytes.min(SEGMENT_BYTES_MAX), options.accept_head);
-    let opening = Opening { files, keystore, heads, seams, segment_bytes, accept_head, lock };
+    let (segment_bytes, accept) = (options.segment_bytes.min(SEGMENT_BYTES_MAX), options.accept);
+    let opening = Opening { files, keystore, heads, seams, segment_bytes, accept, lock };
     match scan.verifier.ledger() {
         Some(id) => opening.resume(id, scan, found.into_iter().collect(), end),
         None => opening.create(&scan, end),
@@ -69,11 +69,22 @@ fn lay_out(files: &Files) -> Result<Box<dyn Lock>, OpenError> {
     Ok(lock)
 }
 
-/// Syncs the names that an earlier process may have left in the page cache: what is found must be what survives.
-fn sync_names(files: &Files) -> Result<(), OpenError> {
-    // An artifact's is synced by who needs it, also where it is there already.
-    for path in [files.segments(), files.blobs()] {
-        files.disk.sync_dir(&path).map_err(OpenError::io(&path))?;
+/// Syncs what an earlier process, or whoever copied the folder here, may have left in the page cache: what is found must be
+/// what survives.
+fn sync_before_trust(files: &Files, put_back: bool) -> Result<(), OpenError> {
+    if put_back {
+        // A copy of which nothing need be durable.
+        return files.disk.sync_all(files.folder()).map_err(OpenError::io(files.folder()));
+    }
+    let directory = files.segments();
+    // An artifact is synced by who needs it, also where it is there already.
+    for path in [&directory, &files.blobs()] {
+        files.disk.sync_dir(path).map_err(OpenError::io(path))?;
+    }
+    for number in files.list_segments().map_err(OpenError::io(&directory))? {
+        let path = files.segment(number);
+        let file = files.disk.open(&path, Mode::Write).map_err(OpenError::io(&path))?;
+        file.sync_data().map_err(OpenError::io(&path))?;
     }
     Ok(())
 }
@@ -85,7 +96,7 @@ struct Opening {
     heads: Heads,
     seams: Seams,
     segment_bytes: u64,
-    accept_head: bool,
+    accept: Accept,
     lock: Box<dyn Lock>,
 }
 
@@ -114,7 +125,7 @@ impl Opening {
 
     /// Goes on with the ledger that was found.
     fn resume(mut self, id: LedgerId, scan: Scan, index: Index, end: End) -> Result<Writer, OpenError> {
-        let lost = self.heads.check(&id, &self.files, &scan.verifier, self.accept_head)?;
+        let lost = self.heads.check(&id, &self.files, &scan.verifier, self.accept)?;
         let key = self.key(&id, &scan.verifier)?;
         let mut restored: Vec<Record> = lost.iter().map(|lost| self.restored(lost)).collect();
         restored.extend(self.enrol_again(&id, &key, &scan.verifier, !restored.is_empty())?);
@@ -175,7 +186,9 @@ impl Opening {
 
     /// The record that says which head was given up.
     fn restored(&self, lost: &str) -> Record {
-        let envelope = Envelope { critical: Some(true), ..Envelope::new(Kind::Restore, self.seams.clock.now_ns()) };
+        let principal = Some("client/cli".to_owned());
+        let envelope =
+            Envelope { principal, critical: Some(true), ..Envelope::new(Kind::Restore, self.seams.clock.now_ns()) };
         let body = Item::Map(vec![(Item::Text("head".into()), Item::Text(lost.to_owned()))]);
         Record::new(envelope, Some((self.seams.salt(), body.to_bytes())), true)
     }

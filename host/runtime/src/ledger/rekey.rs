@@ -36,6 +36,12 @@ impl Writer {
     fn rotate(&mut self, keep_old: bool) -> Result<PublicKey, LedgerError> {
         let root = self.root()?;
         let old = if keep_old { Vec::new() } else { vec![self.chain.host()] };
+        let keystore = self.heads.keystore();
+        let staged = keystore.staged(&self.store.id)?;
+        if staged.is_some_and(|staged| keys::public(&staged) == self.chain.host()) {
+            // The last rotation could not put it in its place, and this is its only copy.
+            keystore.promote(&self.store.id)?;
+        }
         let key = self.chain.draw();
         self.heads.keystore().stage(&self.store.id, &key)?;
         let records = self.chain.enrolment(&root, keys::public(&key), &old);

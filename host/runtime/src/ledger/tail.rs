@@ -1,7 +1,7 @@
 //! The end of the chain on the disk: where the next block goes, and the room for it.
 //!
-//! Invariant: a block is written by one write into zeros or behind the end, and nothing is ever written over a block. A
-//! torn write therefore touches only the bytes after the last durable block of the last segment, which is what recovery
+//! Invariant: a block is written by one write into zeros or behind the end, and nothing else is ever written over a block.
+//! A torn write therefore touches only the bytes after the last durable block of the last segment, which is what recovery
 //! relies on. What a torn write left is cut off, durably, before anything can follow it in another segment.
 
 use super::disk::{Access, DiskFile, Mode, read_from};
@@ -80,13 +80,12 @@ impl Tail {
         let path = files.segment(number);
         let failed = |error| TailError::Failed(path.clone(), error);
         let file = files.disk.open(&path, Mode::Write).map_err(failed)?;
-        if let Some(last) = last.filter(|last| last.segment == number) {
-            // The first one with the segment's head.
-            let from = if last.offset == HEAD_BYTES { 0 } else { last.offset };
-            let mut bytes = read_from(file.as_ref(), from).map_err(failed)?;
-            bytes.truncate(usize::try_from(at - from).unwrap_or(usize::MAX));
-            file.write_at(from, &bytes).map_err(failed)?;
-        }
+        // The segment's head with the first block, or alone where none came.
+        let last = last.filter(|last| last.segment == number && last.offset > HEAD_BYTES);
+        let from = last.map_or(0, |last| last.offset);
+        let mut bytes = read_from(file.as_ref(), from).map_err(failed)?;
+        bytes.truncate(usize::try_from(at - from).unwrap_or(usize::MAX));
+        file.write_at(from, &bytes).map_err(failed)?;
         file.truncate(at).map_err(failed)?;
         file.sync_data().map_err(failed)?;
         Ok(Self { files, number, file, at, room: at, zeroed: at, segment_bytes })
@@ -156,8 +155,7 @@ impl Tail {
     }
 }
 
-/// Creates a segment with room up to `length`. Its name is durable before the first block goes into it; its head is with
-/// that block.
+/// Creates a segment with room up to `length`, durable with its name before the first block goes into it.
 fn begin(files: &Files, number: u32, length: u64) -> Result<Arc<dyn DiskFile>, TailError> {
     let path = files.segment(number);
     let disk = files.disk.as_ref();
@@ -169,6 +167,8 @@ fn begin(files: &Files, number: u32, length: u64) -> Result<Arc<dyn DiskFile>, T
         let _ = disk.remove(&path);
         TailError::unsynced(&path, error)
     })?;
-    disk.sync_dir(&files.segments()).map_err(|error| TailError::Failed(path, error))?;
+    // The head must not be lost where a block after it survives.
+    let synced = file.sync_data().and_then(|()| disk.sync_dir(&files.segments()));
+    synced.map_err(|error| TailError::Failed(path, error))?;
     Ok(file)
 }

@@ -140,7 +140,7 @@ impl Writer {
             Message::Close(reply) => {
                 // First the doors, then the answer: whoever reads it finds the ledger closed and the lock free.
                 messages.close();
-                self.commit(Vec::new());
+                // Not written now, even if there is room: an intent would let its call begin on a closed ledger.
                 for batch in self.waiting.drain(..) {
                     answer(batch.reply, Err(LedgerError::NoSpace { path: self.store.files.segments() }));
                 }
@@ -203,35 +203,45 @@ impl Writer {
     /// Commits a group of batches, after those that wait for room. Where there is none, what may wait does, and the
     /// rest is refused: work under way comes before new work.
     fn commit(&mut self, group: Vec<Batch>) {
-        let group: Vec<Batch> = self.waiting.drain(..).chain(group).collect();
+        let mut queue: VecDeque<Batch> = self.waiting.drain(..).chain(group).collect();
         self.looked_ns = self.clock.monotonic_ns();
-        let Err(NoRoom { group, error }) = self.write_group(group) else { return self.full(None) };
-        // Not all of them at once; as many as there is room for, in order.
-        let mut full = None;
-        for batch in group {
-            let refused = match &full {
-                None => self.write_group(vec![batch]).err(),
-                Some(error) => Some(NoRoom { group: vec![batch], error: Clone::clone(error) }),
-            };
-            let Some(NoRoom { group, error }) = refused else { continue };
-            for batch in group {
-                if batch.waits {
-                    self.waiting.push_back(batch);
-                } else {
-                    answer(batch.reply, Err(error.clone()));
-                }
+        let mut full: Option<LedgerError> = None;
+        let mut alone = false;
+        while let Some(first) = queue.pop_front() {
+            if let Some(error) = &full {
+                self.turn_away(first, error);
+                continue;
             }
-            full = Some(error);
+            let group = if alone { vec![first] } else { fitting(first, &mut queue) };
+            let Err(NoRoom { group, error }) = self.write_group(group) else { continue };
+            if group.len() == 1 {
+                group.into_iter().for_each(|batch| self.turn_away(batch, &error));
+                full = Some(error);
+            } else {
+                // Not all of them at once; as many as there is room for, in order.
+                alone = true;
+                group.into_iter().rev().for_each(|batch| queue.push_front(batch));
+            }
         }
-        self.full((!self.waiting.is_empty()).then_some(&error));
+        self.full(full.as_ref().filter(|_| !self.waiting.is_empty()));
+    }
+
+    fn turn_away(&mut self, batch: Batch, error: &LedgerError) {
+        if batch.waits {
+            self.waiting.push_back(batch);
+        } else {
+            answer(batch.reply, Err(error.clone()));
+        }
     }
 
     /// Takes note of whether somebody waits for room; says so when that changes.
     fn full(&self, error: Option<&LedgerError>) {
         match (error, self.store.full.swap(error.is_some(), Ordering::Relaxed)) {
             (Some(error), false) => tracing::error!("{error}; work under way waits, new events are refused"),
-            (None, true) => tracing::warn!("there is room again: the host goes on"),
-            (Some(_), true) | (None, false) => {}
+            (None, true) if self.store.health.check().is_ok() => {
+                tracing::warn!("there is room again: the host goes on");
+            }
+            (Some(_), true) | (None, _) => {}
         }
     }
 
@@ -345,6 +355,21 @@ fn frame_bytes_max<'a>(records: impl IntoIterator<Item = &'a Record>) -> u64 {
     };
     let size = |record: &Record| (record.envelope.len() + inline(record)) as u64 + RECORD_OVERHEAD_BYTES;
     BLOCK_OVERHEAD_BYTES + records.into_iter().map(size).sum::<u64>()
+}
+
+/// `first` and what follows it in the queue, up to a group's size.
+fn fitting(first: Batch, queue: &mut VecDeque<Batch>) -> Vec<Batch> {
+    let (mut records, mut bytes) = (first.records.len(), first.bytes);
+    let mut group = vec![first];
+    while let Some(next) = queue.front() {
+        records += next.records.len();
+        bytes += next.bytes;
+        if records > GROUP_RECORDS_MAX || bytes > GROUP_BYTES_MAX {
+            break;
+        }
+        group.extend(queue.pop_front());
+    }
+    group
 }
 
 /// The batches that wait, up to a group's size. A message that does not fit ends the group and is left in `next`.

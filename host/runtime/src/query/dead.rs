@@ -78,6 +78,8 @@ fn letters(records: &impl Records) -> Result<(Vec<DeadLetter>, Vec<DeadLetter>),
                 // A dead letter from now on.
                 dead.extend(answered.filter(|_| envelope.status == Some(GIVEN_UP)));
             }
+            // It closes what asks; what is answered after that is not heard.
+            Kind::Cancel => asking.retain(|_, letter| Some(letter.flow) != envelope.flow),
             Kind::Requeue => dead.retain(|_, letter| !same(letter)),
             _ => {}
         }

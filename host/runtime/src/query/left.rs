@@ -20,7 +20,7 @@ pub(super) struct Left {
     /// Attempts without an end, by leaf hash of their start.
     attempts: HashMap<Digest, Attempt>,
     /// Activations that wait for an answer, with their events and agents.
-    asking: HashMap<ActivationId, (Digest, String)>,
+    asking: HashMap<ActivationId, (Digest, String, FlowId)>,
     /// Events that an agent last failed to handle, with their flows.
     failed: HashMap<(Digest, String), FlowId>,
 }
@@ -49,8 +49,10 @@ impl Left {
             Kind::Unrouted => drop(envelope.cause.map(|event| self.events.remove(&event))),
             Kind::Requeue => self.requeued(entry),
             Kind::Answer => self.answered(entry),
+            // It closes what asks; what is answered after that is not heard.
+            Kind::Cancel => self.asking.retain(|_, (.., flow)| Some(*flow) != envelope.flow),
             Kind::Genesis | Kind::Key | Kind::Intent | Kind::Outcome | Kind::Conflict => {}
-            Kind::Resumed | Kind::Cancel | Kind::Pause | Kind::Unpause | Kind::Restore | Kind::Unknown(_) => {}
+            Kind::Resumed | Kind::Pause | Kind::Unpause | Kind::Restore | Kind::Unknown(_) => {}
         }
     }
 
@@ -80,7 +82,7 @@ impl Left {
             Fate::Again => {}
             Fate::Asks => {
                 let activation = end.envelope.activation.unwrap_or_default();
-                self.asking.insert(activation, (attempt.event, attempt.agent));
+                self.asking.insert(activation, (attempt.event, attempt.agent, attempt.flow));
             }
             Fate::Final | Fate::Dead => self.settled(attempt.event, &attempt.agent),
         }
@@ -96,7 +98,7 @@ impl Left {
 
     fn answered(&mut self, answer: &Entry) {
         let envelope = &answer.envelope;
-        let Some((event, agent)) = envelope.activation.and_then(|id| self.asking.remove(&id)) else { return };
+        let Some((event, agent, _)) = envelope.activation.and_then(|id| self.asking.remove(&id)) else { return };
         if envelope.status == Some(GIVEN_UP) {
             self.settled(event, &agent);
         }

@@ -118,6 +118,8 @@ pub struct State {
     emptied: Vec<FlowId>,
     /// Flows that were cancelled and have not ended yet.
     cancelled: BTreeSet<FlowId>,
+    /// Queues may hold events of cancelled flows, wherever their agents stand.
+    sweep: bool,
     /// Position of the next entry.
     pub next: u64,
     /// Events that nobody took and whose record has not come back from the ledger yet.
@@ -143,6 +145,7 @@ impl State {
             flows: HashMap::new(),
             emptied: Vec::new(),
             cancelled: BTreeSet::new(),
+            sweep: false,
             next: 0,
             unrouted: HashSet::new(),
             past: true,
@@ -345,6 +348,11 @@ impl State {
                 let until_ns = if self.cancelled.contains(&work.flow) { None } else { envelope.not_before_ns };
                 self.park(work, until_ns.unwrap_or_default());
             }
+            // Of a cancelled flow nobody is asked anything.
+            (Some(mut work), Fate::Asks) if self.cancelled.contains(&work.flow) => {
+                work.next_attempt();
+                self.park(work, 0);
+            }
             (Some(mut work), Fate::Asks) => {
                 work.phase = Phase::Asking { about: envelope.earlier.unwrap_or_default() };
                 self.works.insert(work.id, work);
@@ -362,6 +370,10 @@ impl State {
         let envelope = &entry.envelope;
         let asking = |work: &&mut Work| matches!(work.phase, Phase::Asking { about } if Some(about) == envelope.cause);
         let Some(work) = envelope.activation.and_then(|id| self.works.get_mut(&id)).filter(asking) else { return };
+        // A cancel that came first closes it, whatever was said since.
+        if self.cancelled.contains(&work.flow) {
+            return;
+        }
         let mut work = work.clone();
         if envelope.status == Some(GIVEN_UP) {
             (work.calls, work.earlier) = (Vec::new(), Vec::new());
@@ -400,10 +412,23 @@ impl State {
         let open = |flow: &FlowId| self.flows.get(flow).is_some_and(|left| *left > 0);
         let Some(flow) = entry.envelope.flow.filter(open) else { return Vec::new() };
         self.cancelled.insert(flow);
+        self.sweep = true;
         if self.past { Vec::new() } else { self.cancel_works() }
     }
 
-    /// What was begun or waits in cancelled flows. What lies in a queue is met when its turn comes.
+    /// True once after something was cancelled: queues are to be looked through.
+    pub fn take_sweep(&mut self) -> bool {
+        std::mem::take(&mut self.sweep) && !self.cancelled.is_empty()
+    }
+
+    /// An event of an agent's queue is about to be begun before its turn.
+    pub fn begin_queued(&mut self, name: &str, queued: Queued, flow: FlowId) -> Option<&Work> {
+        self.agents.get_mut(name)?.queue.take(&queued.event)?;
+        let id = self.begin_first(name, queued, flow);
+        self.works.get(&id)
+    }
+
+    /// What was begun or waits in cancelled flows. What lies deep in a queue is met when its turn comes.
     fn cancel_works(&mut self) -> Vec<Action> {
         let cancelled = &self.cancelled;
         let of = |work: &&mut Work| cancelled.contains(&work.flow);

@@ -9,7 +9,7 @@ use crate::ledger::LedgerError;
 use manes_core::ids::{ActivationId, Digest, FlowId};
 use manes_core::record::{EndStatus, Envelope, Kind, Record};
 use manes_core::topic::Pattern;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -26,6 +26,8 @@ const RESUMES_MAX: u64 = 3;
 const LONG: Duration = Duration::from_secs(60);
 /// How often a ledger that has no room, or that is about to be left, is looked at.
 const FULL: Duration = Duration::from_millis(500);
+/// How long attempts have to end when a host without room is stopped.
+const FAREWELL: Duration = Duration::from_secs(5);
 /// Commands that may wait.
 const COMMANDS: usize = 256;
 
@@ -43,6 +45,8 @@ pub enum Command {
         /// Where the answer goes.
         reply: oneshot::Sender<()>,
     },
+    /// The deployments under which open attempts began.
+    Pinned(oneshot::Sender<BTreeSet<Digest>>),
     /// Lists the agents.
     Agents(oneshot::Sender<Vec<AgentView>>),
     /// True if something of the flow is left.
@@ -111,7 +115,8 @@ struct Router {
     running: u32,
     /// Nothing is dispatched before everything is deployed.
     begun: bool,
-    stopping: bool,
+    /// Since when it ends.
+    stopping: Option<tokio::time::Instant>,
     /// Which agent is asked first; moves on, so that no name is always last.
     turn: usize,
 }
@@ -149,7 +154,7 @@ pub async fn start(context: Context, results: Vec<Pattern>) -> Result<Handle, Ro
         notes,
         running: 0,
         begun: false,
-        stopping: false,
+        stopping: None,
         turn: 0,
     };
     router.read_past().await?;
@@ -189,12 +194,15 @@ impl Router {
 
     /// The deployment under which an open attempt goes on: the one that it began with.
     fn may_resume(&self, work: &Work) -> Result<Option<Arc<Deployment>>, RouterError> {
-        let start = work.start.map(|index| self.context.ledger.read(index, 1)).transpose()?;
-        let pinned = start.and_then(|entries| entries.first().and_then(|start| start.envelope.deployment));
         let free = work.resumed < RESUMES_MAX && !self.state.is_cancelled(&work.flow);
-        let in_force = self.state.agents.get(&work.agent).filter(|agent| agent.in_force && free);
-        let same = in_force.filter(|agent| Some(agent.deployment) == pinned);
-        Ok(same.and_then(|agent| self.prepared.get(&agent.deployment)).cloned())
+        let in_force = self.state.agents.get(&work.agent).is_some_and(|agent| agent.in_force && free);
+        let pinned = if in_force { self.pinned(work)? } else { None };
+        Ok(pinned.and_then(|leaf| self.prepared.get(&leaf)).cloned())
+    }
+
+    fn pinned(&self, work: &Work) -> Result<Option<Digest>, LedgerError> {
+        let start = work.start.map(|index| self.context.ledger.read(index, 1)).transpose()?;
+        Ok(start.and_then(|entries| entries.first().and_then(|start| start.envelope.deployment)))
     }
 
     fn act(&mut self, actions: Vec<Action>) -> Result<(), RouterError> {
@@ -223,6 +231,9 @@ impl Router {
             }
             return Ok(Vec::new());
         }
+        if matches!(work.phase, Phase::Asking { .. }) {
+            work.next_attempt();
+        }
         work.phase = Phase::Running;
         let work = work.clone();
         Ok(self.cancelled(&work)?)
@@ -233,6 +244,28 @@ impl Router {
         let deployment = self.state.agents.get(&work.agent).map(|agent| agent.deployment);
         let records = event.zip(deployment);
         Ok(records.map_or_else(Vec::new, |(event, leaf)| closing::cancelled(&self.context, work, &event, leaf)))
+    }
+
+    /// Closes queued events of cancelled flows, also those whose agents begin nothing now.
+    fn sweep(&mut self) -> Result<(), RouterError> {
+        if !self.state.take_sweep() {
+            return Ok(());
+        }
+        let queued =
+            |(name, agent): (&String, &Agent)| agent.queue.nearest().map(|q| (name.clone(), q)).collect::<Vec<_>>();
+        let queued: Vec<_> = self.state.agents.iter().flat_map(queued).collect();
+        let mut records = Vec::new();
+        for (name, queued) in queued {
+            let entry = self.context.ledger.read(queued.index, 1)?.into_iter().next();
+            let Some(flow) = entry.and_then(|entry| entry.envelope.flow) else { continue };
+            if self.state.is_cancelled(&flow)
+                && let Some(work) = self.state.begin_queued(&name, queued, flow).cloned()
+            {
+                records.extend(self.cancelled(&work)?);
+            }
+        }
+        self.record(records);
+        Ok(())
     }
 
     fn read(&mut self) -> Result<Vec<Action>, RouterError> {
@@ -258,8 +291,9 @@ impl Router {
     ) -> Result<(), RouterError> {
         loop {
             self.advance()?;
-            // Attempts that wait for room go on when the next host finds some.
-            if self.stopping && (self.running == 0 || self.context.ledger.is_full()) {
+            // Attempts that wait for room go on when the next host finds some; others have time to end.
+            let patience = self.stopping.is_some_and(|since| since.elapsed() > FAREWELL);
+            if self.stopping.is_some() && (self.running == 0 || (patience && self.context.ledger.is_full())) {
                 return Ok(());
             }
             let timer = self.until_next();
@@ -268,17 +302,17 @@ impl Router {
             tokio::select! {
                 biased;
                 Some(note) = noted.recv() => self.noted(note)?,
-                command = inbox.recv(), if !self.stopping => match command {
+                command = inbox.recv(), if self.stopping.is_none() => match command {
                     // Whoever asks has seen what is durable by now; the answer must not be older than that.
                     Some(command) => {
                         self.advance()?;
                         self.command(command)?;
                     }
-                    None => self.stopping = true,
+                    None => self.stopping = Some(tokio::time::Instant::now()),
                 },
                 changed = durable.changed() => {
                     if changed.is_err() {
-                        return Err(LedgerError::Closed.into());
+                        return Err(self.context.ledger.ended().into());
                     }
                 }
                 () = tokio::time::sleep(timer) => {}
@@ -307,6 +341,7 @@ impl Router {
     fn advance(&mut self) -> Result<(), RouterError> {
         let actions = self.read()?;
         self.act(actions)?;
+        self.sweep()?;
         self.state.wake(self.context.seams.clock.now_ns());
         self.refill()?;
         self.dispatch()?;
@@ -357,7 +392,7 @@ impl Router {
     }
 
     fn until_next(&self) -> Duration {
-        if self.context.ledger.is_full() || self.stopping {
+        if self.context.ledger.is_full() || self.stopping.is_some() {
             return FULL;
         }
         if self.state.agents.values().any(|agent| agent.queue.wants().is_some()) {
@@ -369,7 +404,7 @@ impl Router {
     }
 
     fn dispatch(&mut self) -> Result<(), RouterError> {
-        if self.stopping || !self.begun {
+        if self.stopping.is_some() || !self.begun {
             return Ok(());
         }
         let names: Vec<String> = self.state.agents.keys().cloned().collect();
@@ -450,6 +485,11 @@ impl Router {
             Command::Queued(reply) => {
                 let _ = reply.send(self.state.agents.values().map(Agent::queued).sum());
             }
+            Command::Pinned(reply) => {
+                let pinned = self.open.iter().filter_map(|id| self.state.works.get(id));
+                let pinned = pinned.map(|work| self.pinned(work)).collect::<Result<Vec<_>, _>>()?;
+                drop(reply.send(pinned.into_iter().flatten().collect()));
+            }
             Command::IsOpen { flow, reply } => drop(reply.send(self.state.is_open(&flow))),
             Command::Dead { activation, reply } => {
                 drop(reply.send(self.state.dead(&activation).cloned()));
@@ -463,7 +503,7 @@ impl Router {
                 return self.resume();
             }
             Command::Stop => {
-                self.stopping = true;
+                self.stopping = Some(tokio::time::Instant::now());
                 // Whoever waits for a flow learns that the host has stopped.
                 self.waiters.clear();
             }

@@ -61,12 +61,18 @@ impl Window {
         }
     }
 
+    /// The next events, of which any may be begun before the others. Half of what is kept: who reads the records later
+    /// may not have read yet of those that were begun before, and must find it all the same.
+    pub fn nearest(&self) -> impl Iterator<Item = Queued> {
+        self.near.iter().take(WINDOW / 2).copied()
+    }
+
     /// Takes the next event.
     pub fn pop(&mut self) -> Option<Queued> {
         self.near.pop_front()
     }
 
-    /// Takes an event out that was begun, as a record of the past says; returns its position.
+    /// Takes an event out that was begun; returns its position.
     pub fn take(&mut self, event: &EventKey) -> Option<u64> {
         let place = self.near.iter().position(|queued| queued.event == *event)?;
         self.near.remove(place).map(|queued| queued.index)

@@ -16,6 +16,9 @@ use manes_core::policy::{Decision, EffectClaims, Grants, OnUnknown, denial_messa
 use manes_core::value::{Handle, Shape, Value};
 use std::sync::Arc;
 
+/// What is known of a call that was announced and has no outcome.
+const UNKNOWN: &str = "nobody knows what came of it";
+
 /// Marks numbers of calls that a record does not have, in a what-if.
 const UNRECORDED: u64 = 1 << 63;
 
@@ -56,6 +59,8 @@ pub struct Waist {
     journal: Journal,
     providers: Providers,
     grants: Arc<Grants>,
+    /// What may still be done, where the grants are those of an older deployment.
+    in_force: Option<Arc<Grants>>,
     limits: Limits,
     lens: Lens,
     /// How often each write came so far.
@@ -72,7 +77,15 @@ impl Waist {
     pub fn new(scope: Scope, journal: Journal, providers: Providers, grants: Arc<Grants>, limits: Limits) -> Self {
         let handles = Handles::new(limits.handles_max, scope.section(&journal.subject().agent));
         let (lens, occurrences) = (Lens::new(), Occurrences::default());
-        Self { handles, scope, journal, providers, grants, limits, lens, occurrences, number: 0, outward: 0 }
+        let (in_force, number, outward) = (None, 0, 0);
+        Self { handles, scope, journal, providers, grants, in_force, limits, lens, occurrences, number, outward }
+    }
+
+    /// What is not granted by `in_force` either is denied, if there is such.
+    #[must_use]
+    pub fn under(mut self, in_force: Option<Arc<Grants>>) -> Self {
+        self.in_force = in_force;
+        self
     }
 
     /// The attempt's journal.
@@ -110,7 +123,7 @@ impl Waist {
         // 2 lens: what is this call about?
         let seen = self.see(&function.id, &args);
         // 3 policy decides on the facts
-        let decision = self.grants.decide(&seen);
+        let decision = self.decide(&seen);
         let mut call = self.record(function, &seen, &decision, &args, &encoded);
         // 4 limits
         self.check_size("arguments", encoded.len())?;
@@ -145,7 +158,7 @@ impl Waist {
                 self.check_survived(&args)?;
                 self.journal.give_up(intent).await?;
                 call.earlier = Some(intent);
-                self.may_repeat(&function.id, &call, &seen)?;
+                self.may_repeat(&function.id, &call, &seen, UNKNOWN)?;
                 self.live(function, call, &seen, &decision, args.clone()).await?
             }
         };
@@ -174,6 +187,14 @@ impl Waist {
     fn answers_itself(&self, divergence: &Divergence, call: &CallRecord<'_>) -> bool {
         let beyond = matches!(divergence, Divergence::Extra { .. });
         beyond && call.effect == Effect::Local && call.provider == BASE && self.journal.is_what_if()
+    }
+
+    fn decide(&self, seen: &Seen) -> Decision {
+        let decision = self.grants.decide(seen);
+        match &self.in_force {
+            Some(in_force) => decision.and(in_force.decide(seen)),
+            None => decision,
+        }
     }
 
     fn see(&self, function: &FunctionId, args: &[Value]) -> Seen {
@@ -315,7 +336,7 @@ impl Waist {
         args: &[Value],
     ) -> Result<Option<Option<Value>>, Ended> {
         let Some(write) = self.journal.earlier(call) else { return Ok(None) };
-        let leaf = match write {
+        let (leaf, came) = match write {
             Write::Returned { leaf, outcome: Some(bytes) } => {
                 let outcome = function.signature.result.as_ref().map(|shape| decode(shape, &bytes)).transpose()?;
                 // What failed did nothing, or says that it may be tried again.
@@ -332,21 +353,28 @@ impl Waist {
                     return Ok(Some(outcome));
                 }
                 // A handle died with its attempt: to go on, the call has to be made again.
-                leaf
+                (leaf, "what it returned died with that attempt")
             }
             Write::Answered { leaf } => {
                 call.earlier = Some(leaf);
                 return Ok(None);
             }
-            Write::Returned { leaf, outcome: None } | Write::Unknown { leaf } => leaf,
+            Write::Returned { leaf, outcome: None } => (leaf, "what it returned was not kept"),
+            Write::Unknown { leaf } => (leaf, UNKNOWN),
         };
         call.earlier = Some(leaf);
-        self.may_repeat(&function.id, call, seen)?;
+        self.may_repeat(&function.id, call, seen, came)?;
         Ok(None)
     }
 
     /// Whether a write may be made again of which nobody knows what came.
-    fn may_repeat(&self, function: &FunctionId, call: &CallRecord<'_>, seen: &Seen) -> Result<(), Ended> {
+    fn may_repeat(
+        &self,
+        function: &FunctionId,
+        call: &CallRecord<'_>,
+        seen: &Seen,
+        came: &'static str,
+    ) -> Result<(), Ended> {
         let (advice, asks) = match self.grants.on_unknown(&seen.facts) {
             OnUnknown::Repeat => return Ok(()),
             OnUnknown::Ask => ("look there, then say with `manes answer` whether it is made again", call.earlier),
@@ -357,7 +385,8 @@ impl Waist {
                 _ => ("look there, then requeue the activation to have all of it done once more", None),
             },
         };
-        let ended = Ended::Unknown { function: function.to_string(), advice, asks };
+        let about = seen.facts.to_string();
+        let ended = Ended::Unknown { function: function.to_string(), about, came, advice, asks };
         self.journal.outcome(call, None, &CallEnd::Ended(&ended))?;
         Err(ended)
     }

@@ -34,10 +34,14 @@ pub enum Ended {
         message: String,
     },
     /// A write of an earlier attempt whose outcome nobody knows, and which may not be repeated.
-    #[error("an earlier attempt called {function}, and nobody knows what came of it; {advice}")]
+    #[error("an earlier attempt made this call, {function} ({about}), and {came}; {advice}")]
     Unknown {
         /// What was called.
         function: String,
+        /// What about.
+        about: String,
+        /// What is known of it.
+        came: &'static str,
         /// What to do.
         advice: &'static str,
         /// The write's record, if an operator is to say whether it is made again.

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Kills in a run of the suite; the soak has more.
-const KILLS: u64 = 24;
-const KILLS_SOAK: u64 = 200;
+const KILLS: u64 = 200;
+const KILLS_SOAK: u64 = 1_000;
 
 fn desk(server: &Server) -> Desk {
     let script = components::path("script");

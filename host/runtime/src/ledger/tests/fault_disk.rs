@@ -99,6 +99,10 @@ impl Disk for FaultDisk {
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.ask(Op::SyncDir, path)
     }
+    fn sync_all(&self, path: &Path) -> io::Result<()> {
+        self.ask(Op::SyncDir, path)
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
         RealDisk.lock(path)
     }

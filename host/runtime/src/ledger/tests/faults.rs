@@ -160,6 +160,7 @@ async fn what_is_durable_before_an_append_is_answered() {
         (Op::Create, segment.clone()),
         (Op::Preallocate, segment.clone()),
         (Op::Write, segment.clone()),
+        (Op::SyncData, segment.clone()),
         (Op::SyncDir, place.folder.join("segments")),
         (Op::Truncate, place.segment(0)),
         // Zeros ahead, and the block.
@@ -213,6 +214,9 @@ async fn names_and_the_last_block_are_durable_before_anything_rests_on_them() {
     let done = disk.done();
     let at = |op, path: &Path| done.iter().position(|(o, p)| *o == op && p == path).unwrap();
     let start = done.iter().position(|(op, path)| *op == Op::Create && path.starts_with(&place.home)).unwrap();
+    for number in [0, 1, 2] {
+        assert!(at(Op::SyncData, &place.segment(number)) < start);
+    }
     for directory in ["segments", "blobs"] {
         assert!(at(Op::SyncDir, &place.folder.join(directory)) < start);
     }
@@ -225,7 +229,7 @@ async fn names_and_the_last_block_are_durable_before_anything_rests_on_them() {
     disk.arm(|_, _, _| None);
     drop(place.open_with(Options { disk: Arc::new(disk.clone()), ..quiet() }).unwrap());
     let segment = disk.done().into_iter().filter(|(_, path)| *path == place.segment(0)).map(|(op, _)| op);
-    assert_eq!(segment.take(3).collect::<Vec<_>>(), [Op::Write, Op::Truncate, Op::SyncData]);
+    assert_eq!(segment.take(4).collect::<Vec<_>>(), [Op::SyncData, Op::Write, Op::Truncate, Op::SyncData]);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 
 use super::super::api::{KeyChange, Ledger};
 use super::super::conformance::{all, records};
+use super::super::embedded::Accept;
 use super::super::error::{LedgerError, OpenError};
 use super::{Options, Place, copy_dir, quiet};
 use crate::keystore::Keystore;
@@ -141,7 +142,7 @@ async fn an_older_copy_is_taken_by_who_says_so_and_the_record_names_what_was_los
     ledger.append(records(0..2)).await.unwrap();
     ledger.close().await.unwrap();
     let old = place.copy();
-    let accept = || Options { accept_head: true, ..quiet() };
+    let accept = || Options { accept: Accept::Older, ..quiet() };
     // There is nothing to accept.
     let ledger = place.open_with(accept()).unwrap();
     assert_eq!(ledger.restored(), None);
@@ -150,6 +151,7 @@ async fn an_older_copy_is_taken_by_who_says_so_and_the_record_names_what_was_los
     let key = ledger.change_keys(KeyChange::Rotate { keep_old: false }).await.unwrap();
     let lost = ledger.checkpoint().await.unwrap();
     ledger.close().await.unwrap();
+    let newer = place.copy();
     fs::remove_dir_all(&place.folder).unwrap();
     copy_dir(&old.folder, &place.folder);
     assert!(matches!(place.open().unwrap_err(), OpenError::Behind { .. }));
@@ -169,6 +171,14 @@ async fn an_older_copy_is_taken_by_who_says_so_and_the_record_names_what_was_los
     let held = reader.verified(|verifier| verifier.extends(&lost));
     assert!(matches!(held, Err(ExtendsError::Rewritten { .. } | ExtendsError::Shorter { .. })), "{held:?}");
     drop(ledger);
+    // The history that was given up is another one now, and not taken as an older copy.
+    fs::remove_dir_all(&place.folder).unwrap();
+    copy_dir(&newer.folder, &place.folder);
+    let refused = place.open_with(accept()).unwrap_err();
+    assert!(refused.to_string().contains("--rewritten"), "{refused}");
+    let rewritten = place.open_with(Options { accept: Accept::Rewritten, ..quiet() }).unwrap();
+    assert!(rewritten.restored().is_some());
+    drop(rewritten);
     // A damaged folder is not a matter of heads.
     let mut bytes = fs::read(place.segment(0)).unwrap();
     bytes[40] ^= 1;
