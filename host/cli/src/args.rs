@@ -294,7 +294,7 @@ pub(crate) struct RestoreArgs {
     /// Give up the head kept here
     #[arg(long, required = true)]
     pub(crate) accept_head: bool,
-    /// Also if this is no older copy but another history than the one that was seen here
+    /// Also if it has as many blocks as the head kept here, and others
     #[arg(long)]
     pub(crate) rewritten: bool,
 }

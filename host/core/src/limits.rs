@@ -38,7 +38,7 @@ pub struct Limits {
     pub memory_mib: u64,
     /// Fuel of one attempt; the default is about five seconds of computing.
     pub fuel: u64,
-    /// Wall clock of one attempt, blocked time included, ms.
+    /// Wall clock of one attempt, ms: blocked time included, except for waiting until the ledger is durable.
     pub deadline_ms: u64,
     /// Live resource handles.
     pub handles_max: u64,

@@ -41,7 +41,9 @@ pub async fn execute(
 ) -> Result<EndStatus, String> {
     let body = entry.body.as_deref().ok_or("an event's body is missing")?;
     let event = Event::from_record(&entry.envelope, body).ok_or("an event's record cannot be read")?;
-    let earlier = Earlier::read(&*context.ledger, &work.earlier).map_err(|error| error.to_string())?;
+    // Of an attempt that is gone on with, also what its capabilities wrote: they begin anew.
+    let written: Vec<u64> = work.earlier.iter().chain(&work.calls).copied().collect();
+    let earlier = Earlier::read(&*context.ledger, &written).map_err(|error| error.to_string())?;
     let subject = Subject {
         agent: deployment.name.clone(),
         flow: event.flow,

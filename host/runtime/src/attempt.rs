@@ -153,11 +153,11 @@ impl<'a> Deadline<'a> {
         let Some(at) = self.at else { return Some(work.await) };
         let mut work = std::pin::pin!(work);
         loop {
-            let waited = self.journal.waited();
-            let until = at.checked_add(waited)?;
+            let until = at.checked_add(self.journal.waited())?;
             match tokio::time::timeout_at(until, work.as_mut()).await {
                 Ok(done) => return Some(done),
-                Err(_) if self.journal.waited() > waited => {}
+                // Some of that time it waited for the ledger, which goes on for as long.
+                Err(_) if tokio::time::Instant::now() < at + self.journal.waited() => {}
                 Err(_) => return None,
             }
         }

@@ -33,6 +33,8 @@ pub enum Write {
 #[derive(Debug, Clone, Default)]
 pub struct Earlier {
     by_key: HashMap<Digest, Write>,
+    /// What was known of a write before its last intent, in case that was not carried out.
+    before: HashMap<Digest, Option<Write>>,
     /// Writes whose key was not kept, by who made them and what they called.
     keyless: HashMap<(Option<String>, Option<String>), Digest>,
     /// Records of writes that an operator wants to be made again.
@@ -69,7 +71,8 @@ impl Earlier {
                 return;
             };
             announced.insert(leaf, key);
-            self.by_key.insert(key, Write::Unknown { leaf });
+            let before = self.by_key.insert(key, Write::Unknown { leaf });
+            self.before.insert(key, before);
             return;
         }
         let Some(key) = entry.envelope.cause.and_then(|intent| announced.get(&intent)).copied() else { return };
@@ -78,9 +81,17 @@ impl Earlier {
                 self.by_key.insert(key, Write::Returned { leaf, outcome: body.outcome });
             }
             // Refused before it was made.
-            Some(CallStatus::Denied) => drop(self.by_key.remove(&key)),
-            Some(CallStatus::Ended) if was_not_made(body.ended.as_deref()) => drop(self.by_key.remove(&key)),
+            Some(CallStatus::Denied) => self.was_not_made(key),
+            Some(CallStatus::Ended) if was_not_made(body.ended.as_deref()) => self.was_not_made(key),
             Some(CallStatus::Ended | CallStatus::Reused | CallStatus::Unknown) | None => {}
+        }
+    }
+
+    /// The last intent came to nothing: what was known before it counts.
+    fn was_not_made(&mut self, key: Digest) {
+        match self.before.remove(&key).flatten() {
+            Some(write) => drop(self.by_key.insert(key, write)),
+            None => drop(self.by_key.remove(&key)),
         }
     }
 

@@ -246,7 +246,7 @@ impl SimDisk {
         let unsynced: Vec<PathBuf> = state.directories.difference(&state.durable_directories).cloned().collect();
         for directory in unsynced {
             if seed.below(2) == 0 {
-                state.directories.remove(&directory);
+                state.directories.retain(|path| !path.starts_with(&directory));
                 state.names.retain(|path, _| !path.starts_with(&directory));
             }
         }

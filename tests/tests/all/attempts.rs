@@ -298,7 +298,8 @@ async fn an_attempt_goes_on_under_its_own_deployment_and_without_what_was_taken_
         let interface = "{ interface = \"fixture:echo/echo\", on-unknown = \"repeat\" }";
         TestHost::script().attempts(5).line(&format!("capabilities = [{interface}]")).line(config)
     };
-    let capability = |host: TestHost| host.capability("echo", "echo").http(&format!("GET {}/", server.authority()));
+    let get = format!("GET {}/", server.authority());
+    let capability = |host: TestHost| host.capability("echo", "echo").http(&get);
     let old = || capability(agent("config = { which = \"old\" }").http(&format!("PUT {}/", server.authority())));
     let new = || capability(agent("config = { which = \"new\" }"));
     let script = json!([
@@ -337,12 +338,81 @@ async fn an_attempt_goes_on_under_its_own_deployment_and_without_what_was_taken_
     after.stop().await?;
 
     // Where it may not publish any more, it is not gone on with: the next attempt is the new one's altogether.
-    let silent =
-        TestHost::new().agent("a", "script").subscribe("a.do").attempts(5).start_embedded(third.path()).await?;
+    let uses = "capabilities = [{ interface = \"fixture:echo/echo\", on-unknown = \"repeat\" }]";
+    let silent = TestHost::new().agent("a", "script").subscribe("a.do").attempts(5).line(uses);
+    let silent = capability(silent).start_embedded(third.path()).await?;
     let flow = silent.ended(&submitted).await?;
     ensure!(statuses(&flow)[0] == (1, "interrupted"), "{}", view::sketch(&flow));
     silent.stop().await?;
     Ok(())
+}
+
+/// The waist does not see what else was taken back: such an attempt is not gone on with.
+#[tokio::test]
+async fn an_attempt_is_not_gone_on_with_where_something_else_stands_behind_its_names() -> Result<()> {
+    let server = Server::start().await?;
+    let (secret, public, folder) = (tempfile::tempdir()?, tempfile::tempdir()?, tempfile::tempdir()?);
+    let get = format!("GET {}/", server.authority());
+    let build = |data: &Path| {
+        let uses = "capabilities = [{ interface = \"fixture:echo/echo\", on-unknown = \"repeat\" }]";
+        let agent = TestHost::script().attempts(5).directory(data, "/data", "read-write").line(uses);
+        agent.capability("echo", "echo").http(&get)
+    };
+    let script = json!([["fetch", server.url("/hang")], ["write", "/data/note.txt", "note"], ["report", "a.reported"]]);
+    let host = build(secret.path()).start_embedded(folder.path()).await?;
+    let submitted = host.submit("a.do", &script).await?;
+    host.until("request", |entry: &Entry| requests(entry)).await?;
+    let hosts = [
+        // Another folder under the same name.
+        build(public.path()),
+        // A capability that may do more than the one that the attempt began with.
+        build(secret.path()).http(&format!("PUT {}/", server.authority())),
+        build(secret.path()).line("config = { some = \"thing\" }"),
+    ];
+    let copies = [tempfile::tempdir()?, tempfile::tempdir()?, tempfile::tempdir()?];
+    copies.iter().try_for_each(|to| copy(folder.path(), to.path()))?;
+    server.stop().await;
+    for (build, copy) in hosts.into_iter().zip(&copies) {
+        let after = build.start_embedded(copy.path()).await?;
+        let flow = after.ended(&submitted).await?;
+        ensure!(statuses(&flow) == [(1, "interrupted"), (2, "done")], "{}", view::sketch(&flow));
+        after.stop().await?;
+    }
+    ensure!(public.path().join("note.txt").exists(), "the folder in force was not used");
+    Ok(())
+}
+
+/// A capability is asked again after its host died. What it wrote itself is not written again without a right to.
+#[tokio::test]
+async fn what_a_capability_wrote_is_not_written_again_by_an_attempt_that_goes_on() -> Result<()> {
+    for call in ["fetch", "load"] {
+        let (server, folder, elsewhere) = (Server::start().await?, tempfile::tempdir()?, tempfile::tempdir()?);
+        let uses = "capabilities = [{ interface = \"fixture:echo/echo\", on-unknown = \"repeat\" }]";
+        let build = || {
+            let agent = TestHost::script().attempts(5).line(uses);
+            agent.capability("echo", "echo").http(&format!("POST {}/", server.authority()))
+        };
+        let host = build().start_embedded(folder.path()).await?;
+        let script = json!([["random-u64"], [call, format!("POST {}", server.url("/hang"))]]);
+        let submitted = host.submit("a.do", &script).await?;
+        host.until("request", |entry: &Entry| requests(entry)).await?;
+        copy(folder.path(), elsewhere.path())?;
+        while server.seen().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let after = build().start_embedded(elsewhere.path()).await?;
+        let flow = after.ended(&submitted).await?;
+        ensure!(statuses(&flow) == [(1, "unknown")], "{call}: {:?}", flow.activations);
+        ensure!(server.seen() == ["POST /hang"], "{call}: {:?}", server.seen());
+        after.stop().await?;
+    }
+    Ok(())
+}
+
+/// The intent of an HTTP request.
+fn requests(entry: &Entry) -> bool {
+    entry.envelope.kind() == Kind::Intent
+        && entry.envelope.function.as_deref().is_some_and(|function| function.ends_with("#handle"))
 }
 
 #[tokio::test]

@@ -30,7 +30,8 @@ pub enum OnUnknown {
 
 impl OnUnknown {
     /// Of two choices the one with more caution counts.
-    pub(super) const fn caution(self) -> u8 {
+    #[must_use]
+    pub const fn caution(self) -> u8 {
         match self {
             Self::Repeat => 0,
             Self::Ask => 1,

@@ -9,6 +9,7 @@ use crate::deploy::{self, Deployment, DeploymentBody};
 use crate::provider::Capabilities;
 use crate::router::Command;
 use manes_core::ids::Digest;
+use manes_core::policy::{DirectoryGrant, Grants};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -24,8 +25,8 @@ impl Host {
             let Some(body) = self.recorded(registry, &leaf)? else { continue };
             let Some(now) = agents.iter().find(|agent| agent.name == body.name && agent.leaf != leaf) else { continue };
             let Some(capabilities) = same_providers(&body, now) else { continue };
-            // What is emitted is judged in replay by the pinned deployment alone.
-            if !body.grants.publish.iter().all(|topic| now.grants.publish.contains(topic)) {
+            // What it burnt under another engine is no measure for what it burns under this one.
+            if body.engine != self.wasm.fingerprint() || !may_go_on(&body.grants, &now.grants) {
                 continue;
             }
             let Some(loaded) = self.kept(body.component).await? else { continue };
@@ -58,18 +59,33 @@ impl Host {
 
     /// A component that lies with the ledger, if it still does and can be used.
     async fn kept(&self, digest: Digest) -> Result<Option<Arc<Loaded>>, HostError> {
-        let Some(bytes) = self.context.ledger.artifact(&digest)? else { return Ok(None) };
+        let bytes = self.context.ledger.artifact(&digest).unwrap_or_else(|error| {
+            tracing::warn!(%error, "a component under which an attempt began cannot be read");
+            None
+        });
+        let Some(bytes) = bytes else { return Ok(None) };
         let wasm = self.wasm.clone();
         let loaded = tokio::task::spawn_blocking(move || deploy::load_agent(&wasm, &bytes)).await;
         Ok(loaded.map_err(|_| HostError::Stopped)?.ok())
     }
 }
 
-/// The capabilities of the deployment in force, if they are those that `body` was given.
+/// Whether everything that was taken back is something that the waist would see. It does not see what is emitted, which
+/// replay judges by the pinned deployment alone, nor which folder of this machine a name stands for.
+fn may_go_on(old: &Grants, now: &Grants) -> bool {
+    let elsewhere = |directory: &DirectoryGrant| {
+        let same = |other: &&DirectoryGrant| other.guest() == directory.guest();
+        now.directories.iter().find(same).is_some_and(|other| other.host() != directory.host())
+    };
+    old.publish.iter().all(|topic| now.publish.contains(topic)) && !old.directories.iter().any(elsewhere)
+}
+
+/// The capabilities of the deployment in force, if they are those that `body` was given: the same code with the same
+/// grants, down to what they use themselves.
 fn same_providers(body: &DeploymentBody, now: &Deployment) -> Option<Capabilities> {
-    let provider = |(interface, component): (&String, &Digest)| {
-        let capability = now.capabilities.get(interface).filter(|capability| capability.loaded.digest == *component)?;
+    let provider = |(interface, deployment): (&String, &Digest)| {
+        let capability = now.capabilities.get(interface).filter(|capability| capability.deployment == *deployment)?;
         Some((interface.clone(), capability.clone()))
     };
-    body.provider_components.iter().map(provider).collect()
+    body.providers.iter().map(provider).collect()
 }

@@ -34,9 +34,9 @@ const QUEUE: usize = 1_024;
 pub enum Accept {
     /// Nothing.
     Nothing,
-    /// An older copy.
+    /// One with fewer blocks than were seen: an older copy.
     Older,
-    /// Also one whose first blocks are others than those that were seen: another history.
+    /// Also one that has as many, and others: another history.
     Rewritten,
 }
 

@@ -25,7 +25,7 @@ pub(super) struct Heads {
     keystore: Keystore,
     clock: Arc<dyn Clock>,
     every: Duration,
-    /// The last note, as it lies in the folder and outside; of no block where they differ.
+    /// The last note that was stored. What an earlier host stored may not be durable, and is stored once more.
     note: String,
     /// Blocks that it covers.
     size: u64,
@@ -43,7 +43,7 @@ impl Heads {
     /// Holds a ledger that was found against the head that was seen here last, and against the folder's own. Returns
     /// the heads that it does not extend, if it is to be taken all the same.
     pub(super) fn check(
-        &mut self,
+        &self,
         id: &LedgerId,
         files: &Files,
         verifier: &ChainVerifier,
@@ -54,30 +54,26 @@ impl Heads {
             [self.keystore.host(id)?, self.keystore.staged(id)?].iter().flatten().map(keys::public).collect();
         let mut lost = Vec::new();
         let mut judge = |note: &String, path| match extends_with(verifier, note, id, &own) {
-            Ok(head) => Ok(Some(head)),
+            Ok(_) => Ok(()),
             Err(ExtendsError::Shorter { .. }) if accept != Accept::Nothing => {
                 lost.push(note.clone());
-                Ok(None)
+                Ok(())
             }
             Err(ExtendsError::Rewritten { .. }) if accept == Accept::Rewritten => {
                 lost.push(note.clone());
-                Ok(None)
+                Ok(())
             }
             Err(error) => Err(OpenError::extends(path, error)),
         };
         match &seen {
-            Some(note) => drop(judge(note, self.keystore.head_path(id))?),
+            Some(note) => judge(note, self.keystore.head_path(id))?,
             None => {
                 tracing::warn!(ledger = %id, "no head of this ledger is kept here: an earlier rollback goes unseen")
             }
         }
         let path = files.checkpoint();
         if let Some(bytes) = read_if_there(files.disk.as_ref(), &path).map_err(OpenError::io(&path))? {
-            let note = String::from_utf8_lossy(&bytes).into_owned();
-            let head = judge(&note, path)?;
-            if let Some(head) = head.filter(|_| seen.is_some_and(|seen| seen == note)) {
-                (self.note, self.size) = (note, head.size);
-            }
+            judge(&String::from_utf8_lossy(&bytes).into_owned(), path)?;
         }
         lost.dedup();
         Ok(lost)

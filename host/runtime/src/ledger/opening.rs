@@ -9,7 +9,7 @@ use super::chain::{Chain, Genesis, enrolment};
 use super::disk::{Access, Lock, Mode};
 use super::embedded::{Accept, Options};
 use super::error::{LedgerError, OpenError};
-use super::files::{Files, ensure_dir, ensure_dirs, read_if_there};
+use super::files::{Files, ensure_dir, read_if_there};
 use super::heads::Heads;
 use super::index::Index;
 use super::scan::{End, Scan};
@@ -57,20 +57,27 @@ fn lay_out(files: &Files) -> Result<Box<dyn Lock>, OpenError> {
         Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
         names => names.map_err(OpenError::io(folder))?,
     };
-    if !names.is_empty() && !names.iter().any(|name| name == "segments" || name == "LOCK") {
+    // A crash in the middle of a ledger's creation leaves any of its parts.
+    let parts = ["LOCK", "segments", "blobs", "artifacts"];
+    let begun = names.iter().all(|name| parts.contains(&name.as_str()));
+    if !begun && !names.iter().any(|name| name == "segments" || name == "LOCK") {
         return Err(OpenError::NotALedger { folder: folder.to_owned() });
     }
     ensure_dir(files.disk.as_ref(), folder, Access::Shared).map_err(OpenError::io(folder))?;
     let lock = files.disk.lock(&files.lock()).map_err(OpenError::io(&files.lock()))?;
     let lock = lock.ok_or_else(|| OpenError::Locked { folder: folder.to_owned() })?;
-    let parts = [files.segments(), files.blobs(), files.artifacts()];
-    let names: Vec<&str> = parts.iter().filter_map(|path| path.file_name()?.to_str()).collect();
-    ensure_dirs(files.disk.as_ref(), folder, &names, Access::Shared).map_err(OpenError::io(folder))?;
+    for path in [files.segments(), files.blobs(), files.artifacts()] {
+        // Its name becomes durable with the head, which is stored before the ledger counts as opened.
+        match files.disk.create_dir(&path, Access::Shared) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(OpenError::io(&path)(error)),
+            Ok(()) | Err(_) => {}
+        }
+    }
     Ok(lock)
 }
 
-/// Syncs what an earlier process, or whoever copied the folder here, may have left in the page cache: what is found must be
-/// what survives.
+/// Syncs what an earlier process may have left in the page cache: what is found must be what survives. Of a folder that
+/// was put back from elsewhere that is everything; one that was moved here without saying so has its segments synced alone.
 fn sync_before_trust(files: &Files, put_back: bool) -> Result<(), OpenError> {
     if put_back {
         // A copy of which nothing need be durable.
@@ -124,7 +131,7 @@ impl Opening {
     }
 
     /// Goes on with the ledger that was found.
-    fn resume(mut self, id: LedgerId, scan: Scan, index: Index, end: End) -> Result<Writer, OpenError> {
+    fn resume(self, id: LedgerId, scan: Scan, index: Index, end: End) -> Result<Writer, OpenError> {
         let lost = self.heads.check(&id, &self.files, &scan.verifier, self.accept)?;
         let key = self.key(&id, &scan.verifier)?;
         let mut restored: Vec<Record> = lost.iter().map(|lost| self.restored(lost)).collect();
@@ -140,11 +147,8 @@ impl Opening {
         if !restored.is_empty() {
             writer.restored = Some(writer.write_block(restored, VecDeque::new())?.first);
         }
-        // What the last start left uncovered has just been verified. A full disk may wait for its head.
-        if let Err(error) = writer.heads.sign(&writer.chain, &writer.store) {
-            writer.store.health.check()?;
-            tracing::warn!(%error, "the ledger's head could not be stored");
-        }
+        // What the last start left uncovered has just been verified.
+        writer.heads.sign(&writer.chain, &writer.store)?;
         Ok(writer)
     }
 

@@ -150,10 +150,15 @@ impl Writer {
                 return None;
             }
         }
+        self.tell_if_failed();
+        Some(self)
+    }
+
+    /// Whoever follows the ledger learns that it takes no more.
+    fn tell_if_failed(&mut self) {
         if self.store.health.check().is_err() {
             self.durable = None;
         }
-        Some(self)
     }
 
     /// The next message; meanwhile what is due is done.
@@ -187,6 +192,7 @@ impl Writer {
         if !self.waiting.is_empty() {
             self.commit(Vec::new());
         }
+        self.tell_if_failed();
     }
 
     /// Signs the head if its time has come.

@@ -76,13 +76,13 @@ impl Capability {
         Ok(Live { instanced, capability: self.clone() })
     }
 
-    /// What stops a capability is its own fault, not its caller's; a ledger that fails is nobody's, and a question is the
-    /// operator's.
+    /// What stops a capability is its own fault, not its caller's; a ledger that fails is nobody's, and a write whose
+    /// outcome is unknown is the operator's business.
     fn blamed(&self, failure: Failure) -> Failure {
         let message = match failure {
             Failure::Ended(Ended::Ledger(why)) => return Failure::Ended(Ended::Ledger(why)),
-            // What an operator is asked is asked whoever made the call.
-            Failure::Ended(ended @ Ended::Unknown { asks: Some(_), .. }) => return Failure::Ended(ended),
+            // Whoever made the call: another attempt would know no more.
+            Failure::Ended(ended @ Ended::Unknown { .. }) => return Failure::Ended(ended),
             Failure::Ended(ended) => format!("{}: {ended}", ended.status().name()),
             Failure::Trap(message) if message == wasmtime::Trap::OutOfFuel.to_string() => {
                 let fuel = self.limits.fuel;

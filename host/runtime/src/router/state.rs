@@ -72,8 +72,6 @@ pub enum Action {
         /// Why.
         rule: String,
     },
-    /// End these activations as cancelled, under way or not.
-    Cancel(Vec<ActivationId>),
 }
 
 /// What an agent does next.
@@ -153,6 +151,19 @@ impl State {
         }
     }
 
+    /// While the past is read: the agent whose attempt begins here, and where to read on to find the event in its queue,
+    /// if that lies behind what is kept of it.
+    #[must_use]
+    pub fn behind(&self, entry: &Entry) -> Option<(&str, u64)> {
+        let envelope = &entry.envelope;
+        let known = envelope.activation.is_none_or(|id| self.works.contains_key(&id));
+        if !self.past || envelope.kind() != Kind::Start || known {
+            return None;
+        }
+        let (name, agent) = self.agents.get_key_value(envelope.agent.as_deref()?)?;
+        Some((name, agent.queue.behind(&envelope.event?)?))
+    }
+
     /// Takes the next entry.
     pub fn apply(&mut self, entry: &Entry) -> Vec<Action> {
         self.next = entry.index + 1;
@@ -175,7 +186,7 @@ impl State {
             }
             Kind::Requeue => self.requeued(entry),
             Kind::Answer => self.answered(entry),
-            Kind::Cancel => return self.cancelled(entry),
+            Kind::Cancel => self.cancelled(entry),
             Kind::Pause | Kind::Unpause => {
                 let agent = entry.envelope.agent.as_deref().and_then(|name| self.agents.get_mut(name));
                 if let Some(agent) = agent {
@@ -232,6 +243,7 @@ impl State {
             return self.nobody(flow, key, event, "no agent subscribes to it".into());
         }
         *self.flows.entry(flow).or_default() += takers.len() as u64;
+        self.sweep |= self.cancelled.contains(&flow);
         for name in takers {
             match envelope.not_before_ns {
                 Some(until_ns) => {
@@ -240,7 +252,7 @@ impl State {
                 }
                 None => {
                     if let Some(agent) = self.agents.get_mut(&name) {
-                        agent.queue.push(Queued { index: entry.index, event: key });
+                        agent.queue.push(Queued { index: entry.index, event: key, flow });
                     }
                 }
             }
@@ -299,9 +311,9 @@ impl State {
     }
 
     /// An event of an agent's queue is about to be begun.
-    pub fn begin_first(&mut self, name: &str, queued: Queued, flow: FlowId) -> ActivationId {
+    pub fn begin_first(&mut self, name: &str, queued: Queued) -> ActivationId {
         let id = ActivationId::new(&self.ledger, name, &queued.event, 0);
-        let mut work = Work::new(id, name.to_owned(), queued.index, queued.event, flow);
+        let mut work = Work::new(id, name.to_owned(), queued.index, queued.event, queued.flow);
         work.phase = Phase::Running;
         self.works.insert(id, work);
         id
@@ -309,19 +321,17 @@ impl State {
 
     fn started(&mut self, entry: &Entry) {
         let envelope = &entry.envelope;
-        let (Some(id), Some(event), Some(flow), Some(name)) =
-            (envelope.activation, envelope.event, envelope.flow, &envelope.agent)
-        else {
+        let (Some(id), Some(event), Some(name)) = (envelope.activation, envelope.event, &envelope.agent) else {
             return;
         };
         if !self.works.contains_key(&id) {
             // A host before this one took it from its queue.
-            let index = self.agents.get_mut(name).and_then(|agent| agent.queue.take(&event));
-            let Some(index) = index else {
+            let queued = self.agents.get_mut(name).and_then(|agent| agent.queue.take(&event));
+            let Some(queued) = queued else {
                 self.lost.get_or_insert_with(|| name.clone());
                 return;
             };
-            self.begin_first(name, Queued { index, event }, flow);
+            self.begin_first(name, queued);
         }
         if let Some(work) = self.works.get_mut(&id) {
             work.phase = Phase::Running;
@@ -344,13 +354,13 @@ impl State {
         match (work, fate) {
             (Some(mut work), Fate::Again) => {
                 work.next_attempt();
-                // Of a cancelled flow nothing waits: it is closed when it is met.
-                let until_ns = if self.cancelled.contains(&work.flow) { None } else { envelope.not_before_ns };
-                self.park(work, until_ns.unwrap_or_default());
+                self.sweep |= self.cancelled.contains(&work.flow);
+                self.park(work, envelope.not_before_ns.unwrap_or_default());
             }
             // Of a cancelled flow nobody is asked anything.
             (Some(mut work), Fate::Asks) if self.cancelled.contains(&work.flow) => {
                 work.next_attempt();
+                self.sweep = true;
                 self.park(work, 0);
             }
             (Some(mut work), Fate::Asks) => {
@@ -405,39 +415,42 @@ impl State {
         let mut work = Work::new(id, dead.agent, dead.index, dead.event, dead.flow);
         work.generation = generation;
         *self.flows.entry(work.flow).or_default() += 1;
+        self.sweep |= self.cancelled.contains(&work.flow);
         self.park(work, 0);
     }
 
-    fn cancelled(&mut self, entry: &Entry) -> Vec<Action> {
+    fn cancelled(&mut self, entry: &Entry) {
         let open = |flow: &FlowId| self.flows.get(flow).is_some_and(|left| *left > 0);
-        let Some(flow) = entry.envelope.flow.filter(open) else { return Vec::new() };
-        self.cancelled.insert(flow);
-        self.sweep = true;
-        if self.past { Vec::new() } else { self.cancel_works() }
-    }
-
-    /// True once after something was cancelled: queues are to be looked through.
-    pub fn take_sweep(&mut self) -> bool {
-        std::mem::take(&mut self.sweep) && !self.cancelled.is_empty()
-    }
-
-    /// An event of an agent's queue is about to be begun before its turn.
-    pub fn begin_queued(&mut self, name: &str, queued: Queued, flow: FlowId) -> Option<&Work> {
-        self.agents.get_mut(name)?.queue.take(&queued.event)?;
-        let id = self.begin_first(name, queued, flow);
-        self.works.get(&id)
-    }
-
-    /// What was begun or waits in cancelled flows. What lies deep in a queue is met when its turn comes.
-    fn cancel_works(&mut self) -> Vec<Action> {
-        let cancelled = &self.cancelled;
-        let of = |work: &&mut Work| cancelled.contains(&work.flow);
-        let mut ids: Vec<(u64, ActivationId)> = Vec::new();
-        for work in self.works.values_mut().filter(of) {
-            ids.push((work.index, work.id));
+        if let Some(flow) = entry.envelope.flow.filter(open) {
+            self.cancelled.insert(flow);
+            self.sweep = true;
         }
+    }
+
+    /// Once after something was cancelled, or came to a flow that is: what is to be closed, in the order of the events.
+    /// It waits, is under way, or is queued, whatever its agent may begin now; what lies deep in a queue is met when its
+    /// turn comes.
+    pub fn sweep(&mut self) -> Vec<ActivationId> {
+        if !std::mem::take(&mut self.sweep) || self.cancelled.is_empty() {
+            return Vec::new();
+        }
+        let mut queued = Vec::new();
+        for (name, agent) in &self.agents {
+            let of = agent.queue.nearest().filter(|queued| self.cancelled.contains(&queued.flow));
+            queued.extend(of.map(|queued| (name.clone(), *queued)));
+        }
+        let mut ids: Vec<(u64, ActivationId)> = Vec::new();
+        for (name, queued) in queued {
+            self.agents.get_mut(&name).and_then(|agent| agent.queue.take(&queued.event));
+            let id = self.begin_first(&name, queued);
+            // Nobody makes an attempt at it.
+            if let Some(work) = self.works.get_mut(&id) {
+                work.phase = Phase::Ready;
+            }
+        }
+        ids.extend(self.works.values().filter(|w| self.cancelled.contains(&w.flow)).map(|w| (w.index, w.id)));
         ids.sort_unstable();
-        if ids.is_empty() { Vec::new() } else { vec![Action::Cancel(ids.into_iter().map(|(_, id)| id).collect())] }
+        ids.into_iter().map(|(_, id)| id).collect()
     }
 
     /// True if nothing of the flow is to be begun any more.
@@ -459,11 +472,11 @@ impl State {
     }
 
     /// The past has been read: returns the activations that a host before this one left open, in the order of their
-    /// events, and what else is to be done.
+    /// events.
     ///
     /// # Errors
     /// The name of an agent whose records do not fit together.
-    pub fn begin(&mut self) -> Result<(Vec<ActivationId>, Vec<Action>), String> {
+    pub fn begin(&mut self) -> Result<Vec<ActivationId>, String> {
         self.past = false;
         if let Some(agent) = self.lost.take() {
             return Err(agent);
@@ -475,8 +488,7 @@ impl State {
         for agent in self.agents.values_mut() {
             agent.queue.forget();
         }
-        let actions = self.cancel_works();
-        Ok((open.into_iter().map(|(_, id)| id).collect(), actions))
+        Ok(open.into_iter().map(|(_, id)| id).collect())
     }
 
     /// Flows in which nothing is left; they are forgotten.

@@ -5,7 +5,7 @@ use super::state::{Action, Agent, AgentView, Next, State, Unrouted};
 use super::work::{Phase, Work};
 use crate::activation::{self, Context};
 use crate::deploy::Deployment;
-use crate::ledger::LedgerError;
+use crate::ledger::{Entry, LedgerError};
 use manes_core::ids::{ActivationId, Digest, FlowId};
 use manes_core::record::{EndStatus, Envelope, Kind, Record};
 use manes_core::topic::Pattern;
@@ -166,9 +166,8 @@ pub async fn start(context: Context, results: Vec<Pattern>) -> Result<Handle, Ro
 impl Router {
     async fn read_past(&mut self) -> Result<(), RouterError> {
         self.read()?;
-        let (open, actions) = self.state.begin().map_err(RouterError::Backlog)?;
-        self.open = open;
-        self.act(actions)
+        self.open = self.state.begin().map_err(RouterError::Backlog)?;
+        Ok(())
     }
 
     /// Goes on with the attempts that the last host left open, or closes them.
@@ -205,20 +204,9 @@ impl Router {
         Ok(start.and_then(|entries| entries.first().and_then(|start| start.envelope.deployment)))
     }
 
-    fn act(&mut self, actions: Vec<Action>) -> Result<(), RouterError> {
-        let mut records = Vec::new();
-        for action in actions {
-            match action {
-                Action::Unrouted { event, rule } => records.push(self.unrouted(&event, &rule)),
-                Action::Cancel(ids) => {
-                    for id in ids {
-                        records.extend(self.cancel(id)?);
-                    }
-                }
-            }
-        }
-        self.record(records);
-        Ok(())
+    fn act(&self, actions: Vec<Action>) {
+        let unrouted = |Action::Unrouted { event, rule }: Action| self.unrouted(&event, &rule);
+        self.record(actions.into_iter().map(unrouted).collect());
     }
 
     /// Cancels an activation: an attempt under way closes itself, anything else is closed by the records returned.
@@ -246,23 +234,11 @@ impl Router {
         Ok(records.map_or_else(Vec::new, |(event, leaf)| closing::cancelled(&self.context, work, &event, leaf)))
     }
 
-    /// Closes queued events of cancelled flows, also those whose agents begin nothing now.
+    /// Closes what is left of cancelled flows.
     fn sweep(&mut self) -> Result<(), RouterError> {
-        if !self.state.take_sweep() {
-            return Ok(());
-        }
-        let queued =
-            |(name, agent): (&String, &Agent)| agent.queue.nearest().map(|q| (name.clone(), q)).collect::<Vec<_>>();
-        let queued: Vec<_> = self.state.agents.iter().flat_map(queued).collect();
         let mut records = Vec::new();
-        for (name, queued) in queued {
-            let entry = self.context.ledger.read(queued.index, 1)?.into_iter().next();
-            let Some(flow) = entry.and_then(|entry| entry.envelope.flow) else { continue };
-            if self.state.is_cancelled(&flow)
-                && let Some(work) = self.state.begin_queued(&name, queued, flow).cloned()
-            {
-                records.extend(self.cancelled(&work)?);
-            }
+        for id in self.state.sweep() {
+            records.extend(self.cancel(id)?);
         }
         self.record(records);
         Ok(())
@@ -276,6 +252,7 @@ impl Router {
                 return Ok(actions);
             }
             for entry in &entries {
+                self.reach(entry)?;
                 actions.extend(self.state.apply(entry));
             }
             // What is begun next in the past is found in the windows.
@@ -340,7 +317,7 @@ impl Router {
     /// Reads what is new, routes it, dispatches what can run, and answers whose flow has ended.
     fn advance(&mut self) -> Result<(), RouterError> {
         let actions = self.read()?;
-        self.act(actions)?;
+        self.act(actions);
         self.sweep()?;
         self.state.wake(self.context.seams.clock.now_ns());
         self.refill()?;
@@ -391,6 +368,18 @@ impl Router {
         Ok(())
     }
 
+    /// Finds the event of an attempt that was begun behind a long row of events that were closed at once.
+    fn reach(&mut self, entry: &Entry) -> Result<(), RouterError> {
+        while let Some((name, from)) = self.state.behind(entry) {
+            let (name, more) = (name.to_owned(), self.context.ledger.read(from, READ_WINDOW)?);
+            let agent = self.state.agents.get_mut(&name);
+            if agent.is_none_or(|agent| !agent.queue.reach(&more)) {
+                return Err(RouterError::Backlog(name));
+            }
+        }
+        Ok(())
+    }
+
     fn until_next(&self) -> Duration {
         if self.context.ledger.is_full() || self.stopping.is_some() {
             return FULL;
@@ -431,17 +420,8 @@ impl Router {
 
     /// Begins it, or returns the records that close it, if its flow was cancelled.
     fn begin(&mut self, name: &str, next: Next, deployment: Arc<Deployment>) -> Result<Vec<Record>, RouterError> {
-        let index = match next {
-            Next::First(queued) => queued.index,
-            Next::Known(id) => match self.state.works.get(&id) {
-                Some(work) => work.index,
-                None => return Ok(Vec::new()),
-            },
-        };
-        let entry = self.context.ledger.read(index, 1)?.into_iter().next();
-        let Some(entry) = entry else { return Err(RouterError::Backlog(name.to_owned())) };
         let id = match next {
-            Next::First(queued) => self.state.begin_first(name, queued, entry.envelope.flow.unwrap_or_default()),
+            Next::First(queued) => self.state.begin_first(name, queued),
             Next::Known(id) => id,
         };
         let Some(work) = self.state.works.get_mut(&id) else { return Ok(Vec::new()) };

@@ -2,7 +2,7 @@
 //! room, so that a backlog costs the ledger's disk and not the host's memory. Pure.
 
 use crate::ledger::Entry;
-use manes_core::ids::EventKey;
+use manes_core::ids::{EventKey, FlowId};
 use manes_core::limits::HOPS_MAX;
 use manes_core::record::Kind;
 use manes_core::topic::{Pattern, Topic};
@@ -15,10 +15,11 @@ pub struct Queued {
     pub index: u64,
     /// Its key.
     pub event: EventKey,
+    /// Its flow.
+    pub flow: FlowId,
 }
 
-/// Positions kept for one agent. Far above the attempts that it can have under way, which all come from the front:
-/// what lies behind the window has not begun.
+/// Positions kept for one agent. Far above the attempts that it can have under way, which all come from the front.
 const WINDOW: usize = 1024;
 
 /// The events that an agent has yet to handle.
@@ -61,10 +62,16 @@ impl Window {
         }
     }
 
-    /// The next events, of which any may be begun before the others. Half of what is kept: who reads the records later
-    /// may not have read yet of those that were begun before, and must find it all the same.
-    pub fn nearest(&self) -> impl Iterator<Item = Queued> {
-        self.near.iter().take(WINDOW / 2).copied()
+    /// The next events, of which any may be begun before the others.
+    pub fn nearest(&self) -> impl Iterator<Item = &Queued> {
+        self.near.iter()
+    }
+
+    /// Where to read on to find this event, if it is queued and not among the next ones.
+    #[must_use]
+    pub fn behind(&self, event: &EventKey) -> Option<u64> {
+        let near = self.near.iter().any(|queued| queued.event == *event);
+        self.far.filter(|_| !near).map(|far| far.from)
     }
 
     /// Takes the next event.
@@ -73,9 +80,9 @@ impl Window {
     }
 
     /// Takes an event out that was begun; returns its position.
-    pub fn take(&mut self, event: &EventKey) -> Option<u64> {
+    pub fn take(&mut self, event: &EventKey) -> Option<Queued> {
         let place = self.near.iter().position(|queued| queued.event == *event)?;
-        self.near.remove(place).map(|queued| queued.index)
+        self.near.remove(place)
     }
 
     /// Events queued.
@@ -100,14 +107,26 @@ impl Window {
     /// something was queued: the ledger is not what it was.
     #[must_use]
     pub fn refill(&mut self, entries: &[Entry]) -> bool {
+        self.refill_to(WINDOW, entries)
+    }
+
+    /// The same without an end, to find what was begun behind the window.
+    #[must_use]
+    pub fn reach(&mut self, entries: &[Entry]) -> bool {
+        self.refill_to(usize::MAX, entries)
+    }
+
+    fn refill_to(&mut self, room: usize, entries: &[Entry]) -> bool {
         let Some(mut far) = self.far else { return true };
         for entry in entries {
-            if far.count == 0 || self.near.len() >= WINDOW {
+            if far.count == 0 || self.near.len() >= room {
                 break;
             }
             far.from = entry.index + 1;
-            if let Some(event) = entry.envelope.event.filter(|_| self.took(entry)) {
-                self.near.push_back(Queued { index: entry.index, event });
+            if self.took(entry)
+                && let (Some(event), Some(flow)) = (entry.envelope.event, entry.envelope.flow)
+            {
+                self.near.push_back(Queued { index: entry.index, event, flow });
                 far.count -= 1;
             }
         }
@@ -140,7 +159,8 @@ mod tests {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&index.to_le_bytes());
         let event = Some(EventKey(key));
-        let envelope = Envelope { topic: Some(topic.into()), event, ..Envelope::new(Kind::Event, 0) };
+        let flow = Some(FlowId::default());
+        let envelope = Envelope { topic: Some(topic.into()), event, flow, ..Envelope::new(Kind::Event, 0) };
         Entry { index, leaf: Digest::default(), envelope, body: None }
     }
 
@@ -180,7 +200,8 @@ mod tests {
                     let topic: Topic = entry.envelope.topic.as_deref().unwrap().parse().unwrap();
                     let plain = entry.envelope.not_before_ns.is_none() && entry.envelope.hops.is_none();
                     if plain && current.iter().any(|pattern| pattern.matches(&topic)) {
-                        window.push(Queued { index: entry.index, event: entry.envelope.event.unwrap() });
+                        let (event, flow) = (entry.envelope.event.unwrap(), FlowId::default());
+                        window.push(Queued { index: entry.index, event, flow });
                         oracle.push_back(entry.index);
                     }
                     ledger.push(entry);

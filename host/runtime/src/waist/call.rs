@@ -203,7 +203,9 @@ impl Waist {
         if !function.name.starts_with("[resource-drop]") {
             let unclaimed = EffectClaims::default();
             let claims = self.providers.claims(&function.interface).unwrap_or(&unclaimed);
-            seen.effect = self.grants.effect(function, &seen, claims);
+            let grants = [Some(&self.grants), self.in_force.as_ref()].into_iter().flatten();
+            let effects = grants.map(|grants| grants.effect(function, &seen, claims));
+            seen.effect = effects.fold(Effect::Local, Effect::max);
         }
         seen
     }
@@ -375,14 +377,24 @@ impl Waist {
         seen: &Seen,
         came: &'static str,
     ) -> Result<(), Ended> {
-        let (advice, asks) = match self.grants.on_unknown(&seen.facts) {
+        let choices = [Some(&self.grants), self.in_force.as_ref()].into_iter().flatten();
+        let choice = choices.map(|grants| grants.on_unknown(&seen.facts)).max_by_key(|choice| choice.caution());
+        let (advice, asks) = match choice.unwrap_or_default() {
             OnUnknown::Repeat => return Ok(()),
-            OnUnknown::Ask => ("look there, then say with `manes answer` whether it is made again", call.earlier),
+            OnUnknown::Ask => {
+                ("look there, then say with `manes answer` whether it is made again".to_owned(), call.earlier)
+            }
             OnUnknown::Fail => match seen.facts {
                 Facts::Capability { .. } | Facts::Http { .. } => {
-                    ("if it may be made again, say so in its grant with: on-unknown = \"repeat\"", None)
+                    let section = self.section();
+                    (
+                        format!(
+                            "if it may be made again, say so in its grant in {section} with: on-unknown = \"repeat\""
+                        ),
+                        None,
+                    )
                 }
-                _ => ("look there, then requeue the activation to have all of it done once more", None),
+                _ => ("look there, then requeue the activation to have all of it done once more".to_owned(), None),
             },
         };
         let about = seen.facts.to_string();

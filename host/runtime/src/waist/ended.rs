@@ -43,7 +43,7 @@ pub enum Ended {
         /// What is known of it.
         came: &'static str,
         /// What to do.
-        advice: &'static str,
+        advice: String,
         /// The write's record, if an operator is to say whether it is made again.
         asks: Option<Digest>,
     },
