@@ -27,4 +27,6 @@ pub mod router;
 pub mod seams;
 pub mod state;
 pub mod time;
+#[cfg(test)]
+mod told;
 pub mod waist;

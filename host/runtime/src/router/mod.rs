@@ -7,6 +7,8 @@ mod closing;
 mod routes;
 pub mod state;
 mod task;
+#[cfg(test)]
+mod tests;
 mod window;
 mod work;
 
