@@ -397,8 +397,8 @@ impl Waist {
                 _ => ("look there, then requeue the activation to have all of it done once more".to_owned(), None),
             },
         };
-        let about = seen.facts.to_string();
-        let ended = Ended::Unknown { function: function.to_string(), about, came, advice, asks };
+        let what = format!("({}), and {came}; {advice}", seen.facts);
+        let ended = Ended::Unknown { function: function.to_string(), what, asks };
         self.journal.outcome(call, None, &CallEnd::Ended(&ended))?;
         Err(ended)
     }

@@ -34,16 +34,12 @@ pub enum Ended {
         message: String,
     },
     /// A write of an earlier attempt whose outcome nobody knows, and which may not be repeated.
-    #[error("an earlier attempt made this call, {function} ({about}), and {came}; {advice}")]
+    #[error("an earlier attempt made this call, {function} {what}")]
     Unknown {
         /// What was called.
         function: String,
-        /// What about.
-        about: String,
-        /// What is known of it.
-        came: &'static str,
-        /// What to do.
-        advice: String,
+        /// What about, what is known of it, and what to do.
+        what: String,
         /// The write's record, if an operator is to say whether it is made again.
         asks: Option<Digest>,
     },
