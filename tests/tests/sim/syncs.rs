@@ -13,8 +13,8 @@ struct Mutation {
     forgotten: Forgotten,
     /// How the first lives end, where chance would take long to find it: after as many visits, or less.
     ends: &'static [(Site, u64, Cut)],
-    /// Some sync of the first life fails.
-    fails: bool,
+    /// A sync of the first life fails: after at least so many, one of so many.
+    fails: Option<(u64, u64)>,
 }
 
 const fn file(path: &'static str, after: Op, of: &'static str) -> Forgotten {
@@ -26,21 +26,21 @@ const fn names(path: &'static str, after: Op, of: &'static str) -> Forgotten {
 }
 
 const fn chance(what: &'static str, forgotten: Forgotten) -> Mutation {
-    Mutation { what, forgotten, ends: &[], fails: false }
+    Mutation { what, forgotten, ends: &[], fails: None }
 }
 
 const fn after(what: &'static str, forgotten: Forgotten, ends: &'static [(Site, u64, Cut)]) -> Mutation {
-    Mutation { what, forgotten, ends, fails: false }
+    Mutation { what, forgotten, ends, fails: None }
 }
 
-const MUTATIONS: [Mutation; 27] = [
+const MUTATIONS: [Mutation; 28] = [
     chance("a block", file(".seg", Op::Write, ".seg")),
     // After a sync that failed its pages count as clean: they are there, and no other sync writes them.
     Mutation {
         what: "the last block before anything rests on it",
         forgotten: file(".seg", Op::Truncate, ".seg"),
         ends: &[(Site::HeadAfter, 1_000, Cut::Killed), (Site::AppendBefore, 0, Cut::Power)],
-        fails: true,
+        fails: Some((0, 60)),
     },
     after("a segment's head", file(".seg", Op::Begin, ".seg"), &[(Site::AppendAfter, 20, Cut::Power)]),
     after(
@@ -51,7 +51,7 @@ const MUTATIONS: [Mutation; 27] = [
     chance("the name of a new segment", names("segments", Op::SyncFile, ".seg")),
     after(
         "names of segments before anything rests on them",
-        names("segments", Op::CreateDir, "/data/ledger/"),
+        names("segments", Op::SyncDir, "/data/ledger"),
         &[(Site::RollAfter, 0, Cut::Killed)],
     ),
     after(
@@ -89,6 +89,13 @@ const MUTATIONS: [Mutation; 27] = [
     chance("the root key", file(".root", Op::Begin, ".root")),
     chance("the host's key", file(".host", Op::Begin, ".host")),
     chance("the folders in the home", names("/home", Op::CreateDir, "/home/")),
+    // A head without the folder of its blocks would look like a loss.
+    Mutation {
+        what: "the folders in the ledger's",
+        forgotten: names("/data/ledger", Op::CreateDir, "/data/ledger/"),
+        ends: &[(Site::HeadAfter, 1_000, Cut::Power)],
+        fails: Some((10, 12)),
+    },
     chance("the ledger's folder", names("/data", Op::CreateDir, "/data/ledger")),
     chance("the home", names("/", Op::CreateDir, "/home")),
 ];
@@ -102,7 +109,7 @@ fn a_sync_that_is_left_out_is_noticed() {
         let noticed = (0..SEEDS).find_map(|seed| {
             let ends: Vec<_> = ends.iter().map(|(site, visits, cut)| (*site, seed % (visits + 1), *cut)).collect();
             let run = |forgotten: Option<Forgotten>| {
-                let fails_in = fails.then_some(seed % 60);
+                let fails_in = fails.map(|(from, below)| from + seed % below);
                 simulate(&Plan { seed, forgotten, replayed: false, ends: ends.clone(), fails_in })
             };
             match run(Some(*forgotten)) {

@@ -9,7 +9,7 @@ use super::chain::{Chain, Genesis, enrolment};
 use super::disk::{Access, Lock, Mode};
 use super::embedded::{Accept, Options};
 use super::error::{LedgerError, OpenError};
-use super::files::{Files, ensure_dir, read_if_there};
+use super::files::{Files, ensure_dir, ensure_dirs, read_if_there};
 use super::heads::Heads;
 use super::index::Index;
 use super::scan::{End, Scan};
@@ -66,13 +66,9 @@ fn lay_out(files: &Files) -> Result<Box<dyn Lock>, OpenError> {
     ensure_dir(files.disk.as_ref(), folder, Access::Shared).map_err(OpenError::io(folder))?;
     let lock = files.disk.lock(&files.lock()).map_err(OpenError::io(&files.lock()))?;
     let lock = lock.ok_or_else(|| OpenError::Locked { folder: folder.to_owned() })?;
-    for path in [files.segments(), files.blobs(), files.artifacts()] {
-        // Its name becomes durable with the head, which is stored before the ledger counts as opened.
-        match files.disk.create_dir(&path, Access::Shared) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(OpenError::io(&path)(error)),
-            Ok(()) | Err(_) => {}
-        }
-    }
+    let parts = [files.segments(), files.blobs(), files.artifacts()];
+    let names: Vec<&str> = parts.iter().filter_map(|path| path.file_name()?.to_str()).collect();
+    ensure_dirs(files.disk.as_ref(), folder, &names, Access::Shared).map_err(OpenError::io(folder))?;
     Ok(lock)
 }
 
@@ -147,8 +143,11 @@ impl Opening {
         if !restored.is_empty() {
             writer.restored = Some(writer.write_block(restored, VecDeque::new())?.first);
         }
-        // What the last start left uncovered has just been verified.
-        writer.heads.sign(&writer.chain, &writer.store)?;
+        // What the last start left uncovered has just been verified. A full disk may wait for its head.
+        if let Err(error) = writer.heads.sign(&writer.chain, &writer.store) {
+            writer.store.health.check()?;
+            tracing::warn!(%error, "the ledger's head could not be stored");
+        }
         Ok(writer)
     }
 
