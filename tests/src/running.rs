@@ -5,7 +5,7 @@ use crate::view;
 use anyhow::{Context as _, Result, bail};
 use manes_core::ids::FlowId;
 use manes_runtime::event::{Content, Data};
-use manes_runtime::host::{Host, HostError, Submission, Submitted};
+use manes_runtime::host::{Brought, Host, HostError, Submission, Submitted};
 use manes_runtime::ledger::{Entry, Ledger};
 use manes_runtime::query::{self, FlowRecord, FlowView};
 use manes_runtime::records::Records;
@@ -13,6 +13,7 @@ use manes_runtime::replay::{Replayer, Verdict};
 use manes_runtime::seams::Seams;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -83,6 +84,14 @@ impl Running {
         };
         let (id, topic) = (id.to_owned(), topic.to_owned());
         self.host.submit(Submission { submitter: "client/tests".into(), id, topic, content }).await
+    }
+
+    /// Loads what the manifest in force has under a name, from its own file or from another.
+    ///
+    /// # Errors
+    /// As [`Host::load`].
+    pub async fn load(&self, name: &str, path: Option<&Path>) -> Result<Brought, HostError> {
+        self.host.load(&self.host.manifest(), name, path).await
     }
 
     /// Waits for the end of a flow.

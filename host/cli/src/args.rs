@@ -44,9 +44,17 @@ pub(crate) enum Command {
     /// Run a host in the foreground until interrupted
     #[command(after_help = "Example: manes up --manifest examples/csv-analysis/manes.toml")]
     Up(UpArgs),
-    /// Load a capability of the manifest into the running host
-    #[command(after_help = "Example: manes load table")]
+    /// Load an agent or a capability of the manifest into the running host
+    #[command(
+        after_help = "The manifest is read anew: what was added to it since the host started can be loaded.\nExample: manes load table"
+    )]
     Load(LoadArgs),
+    /// Put another component in the place of one that is loaded; attempts under way end on the old one
+    #[command(after_help = "Example: manes swap table target/wasm32-wasip2/release/table.wasm")]
+    Swap(SwapArgs),
+    /// Take an agent or a capability out of the running host
+    #[command(after_help = "Example: manes unload table")]
+    Unload(UnloadArgs),
     /// Show a flow: its events, activations, calls, times and denials
     #[command(after_help = "Example: manes flow 4bf9 --calls")]
     Flow(FlowArgs),
@@ -60,7 +68,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example: manes dead\n         manes dead 7c1e")]
     Dead(DeadArgs),
     /// Have a dead letter handled again, and wait until its flow has ended
-    #[command(after_help = "Example: manes requeue 7c1e")]
+    #[command(
+        after_help = "All of it is done once more, as if the event were new: writes are made again, under new idempotency keys.\nExample: manes requeue 7c1e"
+    )]
     Requeue(RequeueArgs),
     /// List what is asked about writes whose outcome is unknown, show one question, or answer it
     #[command(
@@ -135,11 +145,30 @@ pub(crate) struct UpArgs {
 /// Arguments of `load`.
 #[derive(Debug, Args)]
 pub(crate) struct LoadArgs {
-    /// Name of the capability in the manifest
+    /// Name of the agent or capability in the manifest
     pub(crate) name: String,
     /// Another file than the manifest's
     #[arg(long, value_name = "FILE")]
     pub(crate) component: Option<PathBuf>,
+}
+
+/// Arguments of `swap`.
+#[derive(Debug, Args)]
+pub(crate) struct SwapArgs {
+    /// Name of the agent or capability in the manifest
+    pub(crate) name: String,
+    /// The new component [default: the manifest's file, as it is now]
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// Arguments of `unload`.
+#[derive(Debug, Args)]
+pub(crate) struct UnloadArgs {
+    /// Name of the agent or capability
+    pub(crate) name: String,
+    /// Also if others need it: they wait until it is loaded again
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// Arguments of `dead`.

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -37,6 +37,11 @@ pub(crate) struct Address {
     /// What it wants to hear.
     pub(crate) token: String,
 }
+
+/// The running host went away before it had answered.
+#[derive(Debug, thiserror::Error)]
+#[error("the running host went away before it had answered")]
+pub(crate) struct Gone;
 
 #[derive(Clone)]
 struct Server {
@@ -63,12 +68,12 @@ pub(crate) fn publish(path: &Path, address: &Address) -> anyhow::Result<()> {
     std::fs::rename(&new, path).with_context(|| format!("failed to write {}", path.display()))
 }
 
-/// The running host behind a control file, if it answers.
-pub(crate) async fn find(path: &Path) -> Option<Address> {
+/// The running host behind a control file, if it answers, and its manifest.
+pub(crate) async fn find(path: &Path) -> Option<(Address, Option<PathBuf>)> {
     let address: Address = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
     // The file of a host that died may name a port that somebody else has by now.
     match tokio::time::timeout(PING, ask(&address, &Request::Ping)).await {
-        Ok(Ok(Reply::Pong)) => Some(address),
+        Ok(Ok(Reply::Pong { manifest })) => Some((address, manifest)),
         _ => None,
     }
 }
@@ -137,9 +142,9 @@ pub(crate) async fn ask(address: &Address, request: &Request) -> anyhow::Result<
         .header(header::AUTHORIZATION, format!("Bearer {}", address.token))
         .header(header::CONTENT_TYPE, "application/json")
         .body(Full::new(Bytes::from(serde_json::to_vec(request)?)))?;
-    let response = sender.send_request(request).await?;
+    let response = sender.send_request(request).await.map_err(|_| Gone)?;
     let status = response.status();
-    let body = response.into_body().collect().await?.to_bytes();
+    let body = response.into_body().collect().await.map_err(|_| Gone)?.to_bytes();
     anyhow::ensure!(status.is_success(), "the running host refused: {status}");
     Ok(serde_json::from_slice(&body)?)
 }

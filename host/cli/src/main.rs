@@ -43,6 +43,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Run(args) => commands::run::run(global, args).await,
         Command::Up(args) => commands::up::up(global, args).await,
         Command::Load(args) => commands::load::load(global, args).await,
+        Command::Swap(args) => commands::load::swap(global, args).await,
+        Command::Unload(args) => commands::load::unload(global, args).await,
         Command::Dead(args) => commands::dead::dead(global, &args),
         Command::Requeue(args) => commands::steer::requeue(global, args).await,
         Command::Answer(args) => commands::dead::answer(global, args).await,

@@ -94,6 +94,15 @@ fn progress(what: &'static str) -> tokio::task::JoinHandle<()> {
     })
 }
 
+/// The beginning of an id, long enough that an empty variable of a script names nothing.
+pub(crate) fn prefix(id: &str, list: &str) -> anyhow::Result<String> {
+    let prefix = id.trim_end_matches('…').to_ascii_lowercase();
+    if prefix.len() < 4 || !prefix.chars().all(|c| c.is_ascii_hexdigit()) {
+        return Err(usage(format!("{id:?} is no id; give at least four hex digits, as `{list}` prints them")));
+    }
+    Ok(prefix)
+}
+
 /// What an id means.
 pub(crate) fn named(reader: &Reader, id: &str) -> anyhow::Result<Named> {
     query::resolve(reader, id)?.map_err(usage)

@@ -15,7 +15,7 @@ use manes_core::policy::Grants;
 use manes_core::record::{Envelope, Kind, Record, Salt};
 use manes_core::topic::Pattern;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What an agent exports.
@@ -208,17 +208,34 @@ pub fn is_offered(interface: &str) -> bool {
 
 /// Where a component's import does not fit a provider's export; the first difference in words.
 #[must_use]
-pub fn mismatch(user: &Loaded, interface: &str, name: &str, provider: &Loaded) -> Option<String> {
+pub fn mismatch(user: &Loaded, interface: &str, (user_name, name): (&str, &str), provider: &Loaded) -> Option<String> {
     let wanted = user.imports.get(interface)?;
     let Some(offered) = provider.exports.get(interface) else {
         return Some(format!("{name} does not export {interface}"));
     };
-    wanted.functions.iter().find_map(|(function, wanted)| match offered.functions.get(function) {
-        None => Some(format!("{interface}#{function} is missing in {name}")),
-        Some(other) if other.signature != wanted.signature => Some(format!(
-            "{interface}#{function} is imported as {} and provided by {name} as {}",
-            wanted.signature, other.signature
-        )),
-        Some(_) => None,
-    })
+    let lines = wanted.functions.iter().flat_map(|(function, wanted)| {
+        let wants = format!("\n  - {function}: {}  as {user_name} has it", wanted.signature);
+        match offered.functions.get(function) {
+            None => vec![wants],
+            Some(other) if other.signature == wanted.signature => Vec::new(),
+            Some(other) => vec![wants, format!("\n  + {function}: {}  as {name} has it", other.signature)],
+        }
+    });
+    let lines: String = lines.collect();
+    (!lines.is_empty()).then(|| format!("{interface} differs:{lines}"))
+}
+
+/// What `before` offered and `after` does not, or otherwise: interfaces and functions with their types, as a diff.
+#[must_use]
+pub fn difference(before: &Loaded, after: &Loaded) -> String {
+    let lines = |loaded: &Loaded| -> BTreeSet<String> {
+        let offered = loaded.exports.iter().filter(|(_, interface)| is_offered(&interface.name));
+        let functions = offered.flat_map(|(id, interface)| {
+            interface.functions.iter().map(move |(name, function)| format!("{id}#{name}: {}", function.signature))
+        });
+        functions.collect()
+    };
+    let (before, after) = (lines(before), lines(after));
+    let gone = before.difference(&after).map(|line| format!("\n  - {line}"));
+    gone.chain(after.difference(&before).map(|line| format!("\n  + {line}"))).collect()
 }

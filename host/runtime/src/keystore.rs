@@ -8,11 +8,12 @@
 //! keys/<ledger>.host          seed of this host's key, hex
 //! keys/<ledger>.host-next     seed of the key that is about to follow it, while it is rotated
 //! keys/<ledger>.incarnation   how often this host opened the ledger for writing
+//! keys/<ledger>.lock          held while it is; names the folder
 //! heads/<ledger>              the last checkpoint seen here
 //! ```
 //! Directories are 0700, files 0600; a key that others may read is refused, as ssh does.
 
-use crate::ledger::disk::{Access, Disk};
+use crate::ledger::disk::{Access, Disk, Lock, Mode};
 use crate::ledger::files::{ensure_dir, ensure_dirs, read_if_there, replace};
 use ed25519_dalek::SigningKey;
 use manes_core::ids::{LedgerId, hex, unhex};
@@ -173,6 +174,35 @@ impl Keystore {
         match unhex(text.trim_end()).and_then(|seed| <[u8; 32]>::try_from(seed).ok()) {
             Some(seed) => Ok(Some(SigningKey::from_bytes(&seed))),
             None => Err(KeystoreError::Format { path, expected: "a key: 64 hex digits" }),
+        }
+    }
+
+    /// Takes the right to write the ledger from this machine, wherever its folder lies; `None` while somebody has it.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn lock(&self, ledger: &LedgerId) -> Result<Option<Box<dyn Lock>>, KeystoreError> {
+        let path = self.key_path(ledger, "lock");
+        self.disk.lock(&path, Access::Private).map_err(KeystoreError::io(&path))
+    }
+
+    /// The folder from which the ledger was written last, if that is known.
+    #[must_use]
+    pub fn folder(&self, ledger: &LedgerId) -> Option<PathBuf> {
+        let text = self.text(&self.key_path(ledger, "lock")).ok()??;
+        Some(text.trim_end_matches('\n').into()).filter(|path: &PathBuf| !path.as_os_str().is_empty())
+    }
+
+    /// Notes the folder from which the ledger is written. Not durable at once: it guards against mistakes alone.
+    pub fn store_folder(&self, ledger: &LedgerId, folder: &Path) {
+        let Some(text) = folder.to_str() else { return };
+        let store = || {
+            let file = self.disk.open(&self.key_path(ledger, "lock"), Mode::Write)?;
+            file.write_at(0, format!("{text}\n").as_bytes())?;
+            file.truncate(text.len() as u64 + 1)
+        };
+        if let Err(error) = store() {
+            tracing::debug!(%error, "the ledger's folder was not noted");
         }
     }
 

@@ -52,6 +52,9 @@ pub struct Manifest {
     /// The manifest's folder: relative paths begin here.
     #[serde(skip)]
     pub folder: PathBuf,
+    /// The file that it was read from, if it was.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 /// `[agent.NAME]`.
@@ -156,7 +159,10 @@ impl Manifest {
             std::fs::read_to_string(path).map_err(|source| ManifestError::Read { path: path.to_owned(), source })?;
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         let folder = folder.canonicalize().map_err(|source| ManifestError::Read { path: path.to_owned(), source })?;
-        Self::parse(&text, &folder).map_err(|message| ManifestError::Invalid { path: path.to_owned(), message })
+        let mut manifest =
+            Self::parse(&text, &folder).map_err(|message| ManifestError::Invalid { path: path.to_owned(), message })?;
+        manifest.file = path.file_name().map(|name| folder.join(name));
+        Ok(manifest)
     }
 
     /// Checks the text of a manifest that lies in `folder`.
@@ -190,6 +196,25 @@ impl Manifest {
             return Err(format!("{name} is the name of an agent and of a capability; rename one"));
         }
         Ok(manifest)
+    }
+
+    /// Takes over what another manifest declares under `name`; paths stay where they were.
+    pub fn adopt(&mut self, other: &Self, name: &str) {
+        self.agent.remove(name);
+        self.capability.remove(name);
+        if let Some(mut section) = other.agent.get(name).cloned() {
+            other.settle(&mut section.component, &mut section.directories);
+            self.agent.insert(name.to_owned(), section);
+        }
+        if let Some(mut section) = other.capability.get(name).cloned() {
+            other.settle(&mut section.component, &mut section.directories);
+            self.capability.insert(name.to_owned(), section);
+        }
+    }
+
+    /// Makes a section's paths absolute.
+    fn settle(&self, component: &mut PathBuf, directories: &mut Vec<DirectoryGrant>) {
+        (*component, *directories) = (self.resolve(component), self.directories(directories));
     }
 
     /// A path of the manifest, made absolute.

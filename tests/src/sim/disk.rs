@@ -479,7 +479,7 @@ impl Disk for SimDisk {
         Ok(())
     }
 
-    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
+    fn lock(&self, path: &Path, _access: Access) -> io::Result<Option<Box<dyn Lock>>> {
         self.on(&[])?;
         let mut state = self.state();
         if !state.locked.insert(path.to_owned()) {

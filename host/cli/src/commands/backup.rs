@@ -6,17 +6,33 @@ use crate::output::{say, tell};
 use crate::{open, paths, render};
 use anyhow::Context as _;
 use manes_runtime::ledger::{OpenError, backup as copy};
+use manes_verify::{AuditOptions, audit};
+use std::path::{Path, PathBuf};
 
 /// Copies the ledger's folder, whether a host writes it or not.
 pub(crate) fn backup(global: &Global, args: &BackupArgs) -> anyhow::Result<Exit> {
     let folder = paths::ledger(global);
+    let inside = |outer: &Path, inner: &Path| whole(inner).starts_with(whole(outer));
+    if inside(&folder, &args.folder) {
+        return Err(usage(format!("{} lies in the ledger itself; name a folder elsewhere", args.folder.display())));
+    }
+    // What the copy is held to: read before it, since a running host goes on.
+    let head = super::verify::stored_head(global).and_then(|head| String::from_utf8(head).ok());
     let made = copy(&folder, &args.folder).map_err(|error| match error {
         OpenError::Absent { .. } => open::absent(&folder),
         OpenError::NotALedger { .. } => {
             usage(format!("{} is not empty; name a new folder for the backup", args.folder.display()))
         }
+        error @ OpenError::Io { .. } => error.into(),
         other => coded(Exit::Unverified, other.to_string()),
     })?;
+    let checkpoints = head.into_iter().collect();
+    if let Err(finding) = audit(&AuditOptions { folder: args.folder.clone(), checkpoints, ledger: None }) {
+        let (copy, folder) = (args.folder.display(), folder.display());
+        let message =
+            format!("{copy} is no backup: {finding}. It is a copy of what is in {folder}: see `manes verify`");
+        return Err(coded(Exit::Unverified, message));
+    }
     if global.json {
         let shape = serde_json::json!({
             "folder": args.folder, "records": made.records, "blocks": made.blocks, "bytes": made.bytes,
@@ -28,6 +44,13 @@ pub(crate) fn backup(global: &Global, args: &BackupArgs) -> anyhow::Result<Exit>
         tell!("keys are not in it: they lie in {}", paths::home()?.display());
     }
     Ok(Exit::Done)
+}
+
+/// A path without its relative parts and links, as far as it is there.
+fn whole(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let there = path.ancestors().find_map(|there| Some((there.canonicalize().ok()?, path.strip_prefix(there).ok()?)));
+    there.map_or_else(|| path.clone(), |(there, rest)| there.join(rest))
 }
 
 /// Prints the last signed head.

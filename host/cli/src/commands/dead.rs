@@ -60,7 +60,7 @@ fn look(global: &Global, letters: &[DeadLetter], id: Option<&str>, of: &Letters)
 
 /// The letter that an id means.
 pub(crate) fn one<'a>(letters: &'a [DeadLetter], prefix: &str, of: &Letters) -> anyhow::Result<&'a DeadLetter> {
-    let prefix = prefix.trim_end_matches('…').to_ascii_lowercase();
+    let prefix = open::prefix(prefix, of.command)?;
     let named: Vec<&DeadLetter> =
         letters.iter().filter(|letter| letter.activation.to_string().starts_with(&prefix)).collect();
     match named.as_slice() {

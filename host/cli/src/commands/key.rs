@@ -114,7 +114,7 @@ fn enrolled(reader: &Reader, host: Option<PublicKey>) -> Result<Vec<KeyView>, Le
 
 /// The key that a beginning of its hex digits means.
 fn one(view: &KeysView, prefix: &str) -> anyhow::Result<PublicKey> {
-    let prefix = prefix.trim_end_matches('…').to_ascii_lowercase();
+    let prefix = open::prefix(prefix, "manes key")?;
     let named: Vec<&KeyView> = view.keys.iter().filter(|key| key.key.to_string().starts_with(&prefix)).collect();
     match named.as_slice() {
         [one] if one.revoked.is_some() => Err(usage(format!("{} is revoked already", one.key.short()))),

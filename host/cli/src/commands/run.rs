@@ -1,6 +1,7 @@
 //! `manes run`: an event in, results out.
 
 use crate::args::{Global, RunArgs};
+use crate::control::Gone;
 use crate::exit::{Exit, usage};
 use crate::output::{say, tell};
 use crate::render;
@@ -19,7 +20,14 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> anyhow::Result<Exit> 
         timeout_ms: args.timeout.saturating_mul(1000),
     };
     let session = Either::open(global).await?;
-    let reply = session.ask(Request::Run(request)).await;
+    let id = request.id.clone();
+    let reply = session.ask(Request::Run(request)).await.map_err(|error| match error.downcast_ref::<Gone>() {
+        Some(Gone) => anyhow::anyhow!(
+            "the running host went away. If it had the event, the next `manes up` goes on with it; to wait for it, or to \
+             submit it where it had not, run this again with --id {id}"
+        ),
+        None => error,
+    });
     // A host that failed says why when it closes; what it answered before is only a consequence.
     session.close().await?;
     let Reply::Run(reply) = reply? else { anyhow::bail!("the host answered something else") };
@@ -79,7 +87,7 @@ fn options(global: &Global) -> String {
     }
 }
 
-fn print(global: &Global, reply: &RunReply) -> anyhow::Result<()> {
+pub(super) fn print(global: &Global, reply: &RunReply) -> anyhow::Result<()> {
     let flow = &reply.flow;
     for (event, why) in unrouted(reply) {
         tell!("unrouted: {} ({})", render::plain(&event.topic), render::plain(why));

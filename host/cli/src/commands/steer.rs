@@ -3,9 +3,9 @@
 use super::dead::{DEAD, one};
 use crate::args::{AgentArgs, CancelArgs, Global, RequeueArgs};
 use crate::exit::Exit;
-use crate::output::{say, tell};
+use crate::open;
+use crate::output::say;
 use crate::session::{CancelRequest, Either, PauseRequest, Reply, Request, RequeueRequest};
-use crate::{open, render};
 use manes_core::ids::ActivationId;
 use manes_runtime::query::{self, ActivationView};
 
@@ -19,7 +19,7 @@ pub(crate) async fn requeue(global: &Global, args: RequeueArgs) -> anyhow::Resul
     followed(global, Request::Requeue(RequeueRequest { activation, timeout_ms }), activation).await
 }
 
-/// Asks for an activation to go on, and shows its flow when that has ended, or when the time is up.
+/// Asks for an activation to go on, and prints what became of its flow when that has ended, or when the time is up.
 pub(super) async fn followed(global: &Global, request: Request, activation: ActivationId) -> anyhow::Result<Exit> {
     let session = Either::open(global).await?;
     let reply = session.ask(request).await;
@@ -28,10 +28,7 @@ pub(super) async fn followed(global: &Global, request: Request, activation: Acti
     if global.json {
         say!("{}", serde_json::to_string(&reply.flow)?);
     } else {
-        say!("{}", render::flow(&reply.flow, false, render::Style::stdout()));
-    }
-    for waiting in &reply.waiting {
-        tell!("{waiting}");
+        super::run::print(global, &reply)?;
     }
     // What became of this letter; the flow may have others.
     let letter = reply.flow.activations.iter().find(|a| a.activation == activation);

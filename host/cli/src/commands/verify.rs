@@ -7,7 +7,7 @@ use crate::{open, paths, render};
 use manes_core::checkpoint;
 use manes_core::ids::LedgerId;
 use manes_verify::limits::CHECKPOINT_BYTES_MAX;
-use manes_verify::{AuditOptions, Finding, Report, audit};
+use manes_verify::{AuditOptions, Finding, Problem, Report, audit};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -29,6 +29,7 @@ pub(crate) fn verify(global: &Global, args: &VerifyArgs) -> anyhow::Result<Exit>
     let head = stored_head(global);
     let kept = head.is_some();
     held.extend(head);
+    let shown = folder.clone();
     let audited = |held: Vec<Vec<u8>>| {
         let text = |(place, bytes)| checkpoint::text(bytes).map_err(|error| Finding::held(place + 1, error.into()));
         let checkpoints = held.into_iter().enumerate().map(text).collect::<Result<_, _>>()?;
@@ -50,7 +51,18 @@ pub(crate) fn verify(global: &Global, args: &VerifyArgs) -> anyhow::Result<Exit>
             if global.json {
                 say!("{}", finding.to_json());
             }
-            tell!("not verified: {finding}");
+            match *finding.problem {
+                Problem::Held { number, ref why } if number > args.checkpoint.len() => tell!(
+                    "not verified: it does not extend the head that this machine has seen of it: {why}. If this is a copy \
+                     of an earlier state, `manes-verify {}` looks at it alone",
+                    shown.display()
+                ),
+                Problem::Held { number, ref why } => {
+                    let file = args.checkpoint.get(number - 1).map(|path| path.display().to_string());
+                    tell!("not verified: it does not extend {}: {why}", file.unwrap_or_default());
+                }
+                _ => tell!("not verified: {finding}"),
+            }
             return Ok(Exit::Unverified);
         }
     }
@@ -80,7 +92,7 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// The head that this machine keeps outside the folder, if it wrote this ledger.
-fn stored_head(global: &Global) -> Option<Vec<u8>> {
+pub(super) fn stored_head(global: &Global) -> Option<Vec<u8>> {
     let home = paths::home().ok()?;
     let heads = home.join("heads");
     let folder = paths::ledger(global);

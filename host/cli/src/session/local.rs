@@ -2,13 +2,14 @@
 
 use super::{
     AnswerRequest, CancelRequest, LoadReply, LoadRequest, PauseRequest, Reply, Request, RequeueRequest, RunReply,
-    RunRequest, Session,
+    RunRequest, Session, UnloadRequest,
 };
 use crate::args::Global;
 use crate::exit::{Exit, coded, usage};
 use crate::open;
 use manes_runtime::event::{Content, Data};
-use manes_runtime::host::{Host, HostError, Submission, Submitted};
+use manes_runtime::host::{Brought, Host, HostError, Submission, Submitted};
+use manes_runtime::manifest::Manifest;
 use manes_runtime::query::{self, Known};
 use manes_runtime::router::{AgentView, Routes};
 use std::collections::BTreeMap;
@@ -46,8 +47,11 @@ impl Session for Local {
 /// Does what is asked on `host`: the same for our own and for a running one.
 pub(crate) async fn perform(host: &Host, request: Request) -> anyhow::Result<Reply> {
     match request {
-        Request::Ping => Ok(Reply::Pong),
+        Request::Ping => Ok(Reply::Pong { manifest: host.manifest().file.clone() }),
         Request::Run(request) => run(host, request).await.map(Reply::Run),
+        Request::Unload(UnloadRequest { name, force }) => {
+            host.unload(&name, force).await.map(|waiting| Reply::Unload { waiting }).map_err(refused)
+        }
         Request::Load(request) => load(host, request).await.map(Reply::Load),
         Request::Requeue(request) => requeue(host, request).await.map(Reply::Run),
         Request::Answer(request) => answer(host, request).await.map(Reply::Run),
@@ -107,8 +111,20 @@ fn check(topic: &str, routes: &Routes) -> anyhow::Result<()> {
 }
 
 async fn load(host: &Host, request: LoadRequest) -> anyhow::Result<LoadReply> {
-    let brought = host.load_capability(&request.name, request.path.as_deref()).await.map_err(refused)?;
-    Ok(LoadReply { started: brought.started, waits_for: brought.waits_for })
+    let LoadRequest { name, path, swap } = request;
+    if swap && !host.is_loaded(&name).await {
+        return Err(usage(format!(
+            "{name} is not loaded, so nothing can take its place; `manes load {name}` loads it"
+        )));
+    }
+    // As it is written now: what was added to it since the host started can be loaded.
+    let manifest = match &host.manifest().file {
+        Some(file) => Manifest::read(file).map_err(|error| usage(error.to_string()))?,
+        None => Manifest::clone(&host.manifest()),
+    };
+    let Brought { started, waits_for, replaced, changed } =
+        host.load(&manifest, &name, path.as_deref()).await.map_err(refused)?;
+    Ok(LoadReply { started, waits_for, replaced, changed })
 }
 
 /// Who has events queued and cannot begin, and why.
@@ -167,7 +183,10 @@ fn refused(error: HostError) -> anyhow::Error {
     match error {
         HostError::Conflict { .. } => coded(Exit::Rejected, error.to_string()),
         HostError::Unknown { .. }
-        | HostError::IsAgent { .. }
+        | HostError::NotLoaded { .. }
+        | HostError::Needed { .. }
+        | HostError::Stops { .. }
+        | HostError::Mismatch { .. }
         | HostError::Ended { .. }
         | HostError::NoAgent { .. }
         | HostError::AlreadySo { .. }

@@ -6,12 +6,14 @@ mod local;
 mod remote;
 
 use crate::args::Global;
-use crate::control;
+use crate::output::tell;
 use crate::paths;
-use manes_core::ids::{ActivationId, FlowId, PublicKey};
+use crate::{control, open};
+use manes_core::ids::{ActivationId, Digest, FlowId, PublicKey};
 use manes_runtime::ledger::KeyChange;
 use manes_runtime::query::FlowView;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 pub(crate) use local::perform;
 
@@ -45,14 +47,27 @@ pub(crate) struct RunReply {
     pub(crate) flow: FlowView,
 }
 
-/// A capability to load.
+/// An agent or a capability to load.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LoadRequest {
     /// Its name in the manifest.
     pub(crate) name: String,
     /// Another file than the manifest's, absolute.
-    pub(crate) path: Option<std::path::PathBuf>,
+    pub(crate) path: Option<PathBuf>,
+    /// Only in the place of one that is loaded.
+    #[serde(default)]
+    pub(crate) swap: bool,
+}
+
+/// An agent or a capability to take out.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UnloadRequest {
+    /// Its name.
+    pub(crate) name: String,
+    /// Also if others need it: they wait then.
+    pub(crate) force: bool,
 }
 
 /// A dead letter to requeue.
@@ -102,6 +117,12 @@ pub(crate) struct LoadReply {
     pub(crate) started: Vec<String>,
     /// Interfaces that it waits for itself.
     pub(crate) waits_for: Vec<String>,
+    /// The component that was there before, if it was another one.
+    #[serde(default)]
+    pub(crate) replaced: Option<Digest>,
+    /// False if everything was like this already.
+    #[serde(default)]
+    pub(crate) changed: bool,
 }
 
 /// What can be asked of a host.
@@ -112,8 +133,10 @@ pub(crate) enum Request {
     Ping,
     /// Submit an event and wait.
     Run(RunRequest),
-    /// Load a capability.
+    /// Load an agent or a capability.
     Load(LoadRequest),
+    /// Take one out.
+    Unload(UnloadRequest),
     /// Requeue a dead letter and wait.
     Requeue(RequeueRequest),
     /// Answer what an activation asks, and wait.
@@ -130,12 +153,21 @@ pub(crate) enum Request {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "did", rename_all = "kebab-case")]
 pub(crate) enum Reply {
-    /// Here.
-    Pong,
+    /// Here, with this manifest.
+    Pong {
+        /// Its file.
+        #[serde(default)]
+        manifest: Option<PathBuf>,
+    },
     /// The flow.
     Run(RunReply),
     /// What started.
     Load(LoadReply),
+    /// What waits now.
+    Unload {
+        /// Agents and capabilities.
+        waiting: Vec<String>,
+    },
     /// The key that changed.
     Key {
         /// Its public half.
@@ -181,14 +213,24 @@ impl Either {
     pub(crate) async fn open_held(global: &Global) -> anyhow::Result<Self> {
         match Self::running(global).await? {
             Some(remote) => Ok(remote),
-            None => Ok(Self::Local(Box::new(local::Local::open_held(global).await?))),
+            None => {
+                // One that is absent must not be begun by this.
+                drop(open::reader(global)?);
+                Ok(Self::Local(Box::new(local::Local::open_held(global).await?)))
+            }
         }
     }
 
     /// The running host that holds the ledger, if there is one.
     pub(crate) async fn running(global: &Global) -> anyhow::Result<Option<Self>> {
         let path = paths::control(&paths::ledger(global))?;
-        Ok(control::find(&path).await.map(|address| Self::Remote(remote::Remote::new(address))))
+        let Some((address, manifest)) = control::find(&path).await else { return Ok(None) };
+        if let (Some(theirs), Ok(ours)) = (manifest, global.manifest.canonicalize())
+            && theirs != ours
+        {
+            tell!("the running host was started with {}; {} is not looked at", theirs.display(), ours.display());
+        }
+        Ok(Some(Self::Remote(remote::Remote::new(address))))
     }
 
     /// Asks.

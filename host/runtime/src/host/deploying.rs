@@ -4,10 +4,10 @@
 use super::prepared::{Role, Source};
 use super::registry::{Registry, Section, body, values};
 use super::wiring::{Part, Wiring, wire};
-use super::{Host, HostError};
+use super::{Applied, Host, HostError};
 use crate::component::{Interface, Loaded};
 use crate::deploy::{self, Deployment, DeploymentBody, IN_FORCE, REMOVED, WAITING};
-use crate::nearest;
+use crate::manifest::Manifest;
 use crate::provider::{Capabilities, Capability};
 use crate::router::Command;
 use manes_core::ids::Digest;
@@ -15,17 +15,7 @@ use manes_core::policy::{EffectClaims, Grants};
 use manes_core::record::Record;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
 use std::sync::Arc;
-
-/// What a load changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Brought {
-    /// Agents and capabilities that waited for it and are in force now.
-    pub started: Vec<String>,
-    /// Interfaces that it waits for itself: nobody can use it before they are there.
-    pub waits_for: Vec<String>,
-}
 
 /// A capability as a command shows it.
 #[derive(Debug, Clone, Serialize)]
@@ -48,7 +38,8 @@ pub(super) struct Components {
 }
 
 /// What will be in force, and the records that say so.
-struct Plan {
+pub(super) struct Plan {
+    manifest: Arc<Manifest>,
     components: Components,
     wiring: Wiring,
     capabilities: BTreeMap<String, Arc<Capability>>,
@@ -68,53 +59,33 @@ struct Change {
 impl Host {
     /// Brings everything into force that the manifest declares.
     pub(super) async fn deploy_all(&self) -> Result<(), HostError> {
+        let manifest = self.manifest();
+        let components =
+            self.components(&manifest, |name| manifest.capability.get(name).is_some_and(|c| c.load)).await?;
         let mut registry = self.registry.lock().await;
-        let mut components = Components::default();
-        for (name, section) in self.manifest.capability.iter().filter(|(_, section)| section.load) {
-            let path = self.manifest.resolve(&section.component);
-            let loaded = self.component(Source { role: Role::Capability, name, path: &path }).await?;
-            components.capabilities.insert(name.clone(), loaded);
-        }
-        for (name, section) in &self.manifest.agent {
-            let path = self.manifest.resolve(&section.component);
-            let loaded = self.component(Source { role: Role::Agent, name, path: &path }).await?;
-            components.agents.insert(name.clone(), loaded);
-        }
-        let plan = self.plan(&registry, components).await?;
+        let plan = self.plan(&registry, manifest, components).await?;
         self.prepare_pinned(&registry, &plan.agents).await?;
         self.commit(&mut registry, plan).await
     }
 
-    /// Loads a capability into the running host: the one that the manifest declares under `name`, from its own file or
-    /// from `path`. Agents that waited for it start.
-    ///
-    /// # Errors
-    /// A name that the manifest does not have, a component that cannot be used, one that its users do not fit, or one
-    /// without which somebody would have to stop. Nothing has changed then.
-    pub async fn load_capability(&self, name: &str, path: Option<&Path>) -> Result<Brought, HostError> {
-        let section = self.manifest.capability.get(name).ok_or_else(|| self.not_loadable(name))?;
-        let path = path.map_or_else(|| self.manifest.resolve(&section.component), Path::to_path_buf);
-        let loaded = self.component(Source { role: Role::Capability, name, path: &path }).await?;
-        let mut registry = self.registry.lock().await;
-        let mut components = registry.components.clone();
-        components.capabilities.insert(name.to_owned(), loaded);
-        let plan = self.plan(&registry, components).await?;
-        let was = |name: &str| registry.recorded.get(name).map(|(status, ..)| *status);
-        let changed = |from: u64, to: u64| -> Vec<String> {
-            let names = plan.changes.iter().filter(|change| change.status == to).map(|change| &change.body.name);
-            let mut names: Vec<String> =
-                names.filter(|other| *other != name && was(other) == Some(from)).cloned().collect();
-            names.sort();
-            names
-        };
-        let stopped = changed(IN_FORCE, WAITING);
-        if !stopped.is_empty() {
-            return Err(HostError::Stops { name: name.to_owned(), stopped: stopped.join(", ") });
+    /// The components of a manifest: of all its agents, and of the capabilities that are `wanted`.
+    pub(super) async fn components(
+        &self,
+        manifest: &Manifest,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Components, HostError> {
+        let mut components = Components::default();
+        for (name, section) in manifest.capability.iter().filter(|(name, _)| wanted(name)) {
+            let path = manifest.resolve(&section.component);
+            let loaded = self.component(Source { role: Role::Capability, name, path: &path }).await?;
+            components.capabilities.insert(name.clone(), loaded);
         }
-        let started = changed(WAITING, IN_FORCE);
-        let waits_for = plan.wiring.waits.get(name).cloned().unwrap_or_default();
-        self.commit(&mut registry, plan).await?;
-        Ok(Brought { started, waits_for })
+        for (name, section) in &manifest.agent {
+            let path = manifest.resolve(&section.component);
+            let loaded = self.component(Source { role: Role::Agent, name, path: &path }).await?;
+            components.agents.insert(name.clone(), loaded);
+        }
+        Ok(components)
     }
 
     /// The capabilities of the manifest.
@@ -132,7 +103,7 @@ impl Host {
             let waits_for = registry.waits.get(name).cloned().unwrap_or_default();
             CapabilityView { name: name.clone(), state, exports, waits_for }
         };
-        self.manifest.capability.keys().map(view).collect()
+        self.manifest().capability.keys().map(view).collect()
     }
 
     /// Interfaces that an agent or a capability waits for.
@@ -140,33 +111,24 @@ impl Host {
         self.registry.lock().await.waits.get(name).cloned().unwrap_or_default()
     }
 
-    /// Why there is nothing to load under this name.
-    fn not_loadable(&self, name: &str) -> HostError {
-        let capabilities: Vec<&str> = self.manifest.capability.keys().map(String::as_str).collect();
-        let known = match capabilities.join(", ") {
-            none if none.is_empty() => "it has none".to_owned(),
-            some => format!("it has: {some}"),
-        };
-        let name = name.to_owned();
-        if self.manifest.agent.contains_key(&name) {
-            return HostError::IsAgent { name, known };
-        }
-        let hint = nearest::hint(&name, capabilities);
-        HostError::Unknown { name, hint, known }
-    }
-
     /// Works out what will be in force with these components, and checks all of it.
-    async fn plan(&self, registry: &Registry, components: Components) -> Result<Plan, HostError> {
-        let sections = self.manifest.capability.iter();
+    pub(super) async fn plan(
+        &self,
+        registry: &Registry,
+        manifest: Arc<Manifest>,
+        components: Components,
+    ) -> Result<Plan, HostError> {
+        let sections = manifest.capability.iter();
         let provided: BTreeMap<String, Grants> =
-            sections.map(|(name, section)| (name.clone(), self.manifest.capability_grants(section))).collect();
-        let sections = self.manifest.agent.iter();
+            sections.map(|(name, section)| (name.clone(), manifest.capability_grants(section))).collect();
+        let sections = manifest.agent.iter();
         let granted: BTreeMap<String, Grants> =
-            sections.map(|(name, section)| (name.clone(), self.manifest.agent_grants(section))).collect();
+            sections.map(|(name, section)| (name.clone(), manifest.agent_grants(section))).collect();
         let wiring = wire(&parts(&components.capabilities, &provided), &parts(&components.agents, &granted))?;
         let mut names = wiring.ready.clone();
         names.extend(components.capabilities.keys().filter(|name| !wiring.ready.contains(name)).cloned());
         let mut plan = Plan {
+            manifest,
             components,
             wiring,
             capabilities: BTreeMap::new(),
@@ -193,7 +155,8 @@ impl Host {
         name: &str,
         grants: &Grants,
     ) -> Result<(), HostError> {
-        let parts = self.manifest.capability.get(name).zip(plan.components.capabilities.get(name).cloned());
+        let manifest = plan.manifest.clone();
+        let parts = manifest.capability.get(name).zip(plan.components.capabilities.get(name).cloned());
         let Some((section, loaded)) = parts else { return Ok(()) };
         let claims = match plan.claims.get(&loaded.digest) {
             Some(claims) => claims.clone(),
@@ -203,7 +166,7 @@ impl Host {
         };
         plan.claims.insert(loaded.digest, claims.clone());
         let capabilities = plan.providers(name);
-        let section_of = Section::of_capability(section, &self.manifest.results);
+        let section_of = Section::of_capability(section, &manifest.results);
         let body = body("capability", name, &loaded, grants, &capabilities, &self.wasm, section_of);
         let status = plan.status(name);
         let deployment = self.change(registry, plan, body, status);
@@ -225,10 +188,11 @@ impl Host {
     }
 
     fn plan_agent(&self, registry: &Registry, plan: &mut Plan, name: &str, grants: Grants) {
-        let parts = self.manifest.agent.get(name).zip(plan.components.agents.get(name).cloned());
+        let manifest = plan.manifest.clone();
+        let parts = manifest.agent.get(name).zip(plan.components.agents.get(name).cloned());
         let Some((section, loaded)) = parts else { return };
         let capabilities = plan.providers(name);
-        let section_of = Section::of_agent(section, &self.manifest.results);
+        let section_of = Section::of_agent(section, &manifest.results);
         let body = body("agent", name, &loaded, &grants, &capabilities, &self.wasm, section_of);
         let status = plan.status(name);
         let leaf = self.change(registry, plan, body, status);
@@ -281,7 +245,7 @@ impl Host {
     }
 
     /// Records a plan, all of it or nothing, and brings it into force.
-    async fn commit(&self, registry: &mut Registry, plan: Plan) -> Result<(), HostError> {
+    pub(super) async fn commit(&self, registry: &mut Registry, plan: Plan) -> Result<(), HostError> {
         self.keep(plan.components.capabilities.values().chain(plan.components.agents.values()))?;
         for deployment in plan.agents {
             // The code must be there before the router reads the record that names it.
@@ -292,6 +256,7 @@ impl Host {
             records.push(record);
             recorded.push((body.name.clone(), (status, body.encode(), leaf)));
         }
+        self.send(Command::Results(plan.manifest.results.clone())).await?;
         if !records.is_empty() {
             self.context.ledger.append(records).await?;
         }
@@ -300,11 +265,44 @@ impl Host {
         registry.capabilities = plan.capabilities;
         registry.claims = plan.claims;
         registry.waits = plan.wiring.waits;
+        self.in_force(plan.manifest);
         Ok(())
     }
 }
 
 impl Plan {
+    /// Names other than `name` that change from one status to another.
+    pub(super) fn changed(&self, registry: &Registry, name: &str, from: u64, to: u64) -> Vec<String> {
+        let was = |name: &str| registry.recorded.get(name).map(|(status, ..)| *status);
+        let names = self.changes.iter().filter(|change| change.status == to).map(|change| &change.body.name);
+        let mut names: Vec<String> =
+            names.filter(|other| *other != name && was(other) == Some(from)).cloned().collect();
+        names.sort();
+        names
+    }
+
+    /// Names whose deployment will be another one than the last recorded.
+    pub(super) fn touches(&self, name: &str) -> bool {
+        self.changes.iter().any(|change| change.body.name == name)
+    }
+
+    /// What it changes as a whole.
+    pub(super) fn applied(&self) -> Applied {
+        let of = |wanted: fn(u64) -> bool| {
+            let changes = self.changes.iter().filter(|change| wanted(change.status));
+            changes.map(|change| change.body.name.clone()).collect::<Vec<_>>()
+        };
+        let kept = of(|status| status != REMOVED);
+        // A name that comes back in another role is not gone.
+        let removed = of(|status| status == REMOVED).into_iter().filter(|name| !kept.contains(name)).collect();
+        Applied { removed, changed: kept, waiting: self.wiring.waits.keys().cloned().collect() }
+    }
+
+    /// Interfaces that `name` will wait for.
+    pub(super) fn waits_for(&self, name: &str) -> Vec<String> {
+        self.wiring.waits.get(name).cloned().unwrap_or_default()
+    }
+
     /// The capabilities that `name` is given.
     fn providers(&self, name: &str) -> Capabilities {
         let providers = self.wiring.providers.get(name).into_iter().flatten();

@@ -2,6 +2,7 @@
 
 mod components;
 mod deploying;
+mod hotload;
 mod pinned;
 mod prepared;
 mod registry;
@@ -10,6 +11,7 @@ mod steering;
 mod submissions;
 mod wiring;
 
-pub use deploying::{Brought, CapabilityView};
+pub use deploying::CapabilityView;
+pub use hotload::{Applied, Brought};
 pub use prepared::{Prepared, Role};
 pub use run::{Host, HostError, Submission, Submitted};

@@ -16,8 +16,8 @@ use crate::seams::Seams;
 use manes_core::ids::{ActivationId, EventKey, FlowId};
 use manes_core::limits::EVENT_BYTES_MAX;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use thiserror::Error;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -47,9 +47,16 @@ pub enum HostError {
     Ring { names: String },
     #[error(
         "{name} cannot be loaded so: {stopped} would have to stop, since what they use would not be there any more; \
-         load a component that exports the same interfaces"
+         load a component that exports the same interfaces{diff}"
     )]
-    Stops { name: String, stopped: String },
+    Stops { name: String, stopped: String, diff: String },
+    #[error(
+        "{name} is still needed by {by}: they would wait until it is loaded again. Unload them first, or let them wait \
+         with --force"
+    )]
+    Needed { name: String, by: String },
+    #[error("{name} is not loaded; loaded are: {known}{hint}")]
+    NotLoaded { name: String, known: String, hint: String },
     #[error("{agent} does not fit its capability: {what}")]
     Mismatch { agent: String, what: String },
     #[error(
@@ -62,13 +69,8 @@ pub enum HostError {
     )]
     Misnamed { name: String, interface: String, function: String, known: String, hint: String },
     #[error(
-        "{name} is an agent: agents start with the host and are not loaded. What can be loaded is a capability of the \
-         manifest; {known}"
-    )]
-    IsAgent { name: String, known: String },
-    #[error(
-        "the manifest that this host was started with has no capability {name}; {known}. To add one, write a section \
-         [capability.{name}] and start the host again{hint}"
+        "the manifest has no agent and no capability {name}; {known}. To add one, write a section [agent.{name}] or \
+         [capability.{name}]{hint}"
     )]
     Unknown { name: String, known: String, hint: String },
     #[error("capability {name} failed to say what its functions do: {message}")]
@@ -129,7 +131,8 @@ pub struct Submission {
 pub struct Host {
     pub(super) wasm: Wasm,
     pub(super) context: Context,
-    pub(super) manifest: Manifest,
+    /// The manifest in force.
+    manifest: RwLock<Arc<Manifest>>,
     /// Held while something is deployed: deployments come one after the other.
     pub(super) registry: Mutex<Registry>,
     pub(super) cache: Cache,
@@ -186,7 +189,7 @@ impl Host {
         let host = Self {
             wasm,
             context,
-            manifest,
+            manifest: RwLock::new(Arc::new(manifest)),
             registry: Mutex::new(registry),
             cache: Cache::new(prepared),
             submissions: Arc::new(submissions),
@@ -213,16 +216,21 @@ impl Host {
         &self.context.ledger
     }
 
-    /// The manifest.
+    /// The manifest in force.
     #[must_use]
-    pub const fn manifest(&self) -> &Manifest {
-        &self.manifest
+    pub fn manifest(&self) -> Arc<Manifest> {
+        self.manifest.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn in_force(&self, manifest: Arc<Manifest>) {
+        *self.manifest.write().unwrap_or_else(PoisonError::into_inner) = manifest;
     }
 
     /// True if something in the manifest was granted what only WASI behind the mirror provides.
     fn needs_mirror(&self) -> bool {
-        let agents = self.manifest.agent.values().any(|agent| !agent.http.is_empty() || !agent.directories.is_empty());
-        agents || self.manifest.capability.values().any(|c| !c.http.is_empty() || !c.directories.is_empty())
+        let manifest = self.manifest();
+        let agents = manifest.agent.values().any(|agent| !agent.http.is_empty() || !agent.directories.is_empty());
+        agents || manifest.capability.values().any(|c| !c.http.is_empty() || !c.directories.is_empty())
     }
 
     /// Submits an event. Returns when it is durable.

@@ -78,7 +78,7 @@ fn exporters(part: &Part<'_>, capabilities: &[Part<'_>]) -> Result<BTreeMap<Stri
             return Err(HostError::Ambiguous { interface: id, one, other });
         }
         if let Some(provider) = provider {
-            if let Some(what) = deploy::mismatch(part.loaded, &id, provider.name, provider.loaded) {
+            if let Some(what) = deploy::mismatch(part.loaded, &id, (part.name, provider.name), provider.loaded) {
                 return Err(HostError::Mismatch { agent: part.name.to_owned(), what });
             }
             check_effects(part, &id, provider.loaded)?;

@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Who may read what is created.
@@ -59,6 +59,11 @@ pub trait Disk: Send + Sync + Debug + 'static {
     /// The operating system's; `NotFound` among them.
     fn list(&self, path: &Path) -> io::Result<Vec<String>>;
 
+    /// The one name of a path that has several: without links, from the root on.
+    fn whole(&self, path: &Path) -> PathBuf {
+        path.to_owned()
+    }
+
     /// Gives a file another name in the same file system, replacing what has it.
     ///
     /// # Errors
@@ -88,7 +93,7 @@ pub trait Disk: Send + Sync + Debug + 'static {
     ///
     /// # Errors
     /// The operating system's.
-    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>>;
+    fn lock(&self, path: &Path, access: Access) -> io::Result<Option<Box<dyn Lock>>>;
 
     /// True if nobody but its owner may read or write the file.
     ///
@@ -174,6 +179,13 @@ struct RealLock {
 
 impl Lock for RealLock {}
 
+const fn file_mode(access: Access) -> u32 {
+    match access {
+        Access::Shared => 0o666,
+        Access::Private => 0o600,
+    }
+}
+
 impl Disk for RealDisk {
     fn create_dir(&self, path: &Path, access: Access) -> io::Result<()> {
         let mode = match access {
@@ -184,10 +196,7 @@ impl Disk for RealDisk {
     }
 
     fn create(&self, path: &Path, access: Access) -> io::Result<Arc<dyn DiskFile>> {
-        let mode = match access {
-            Access::Shared => 0o666,
-            Access::Private => 0o600,
-        };
+        let mode = file_mode(access);
         let file = OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)?;
         Ok(Arc::new(file))
     }
@@ -205,6 +214,10 @@ impl Disk for RealDisk {
         let name =
             |entry: io::Result<fs::DirEntry>| entry.map(|entry| entry.file_name().into_string().ok()).transpose();
         fs::read_dir(path)?.filter_map(name).collect()
+    }
+
+    fn whole(&self, path: &Path) -> PathBuf {
+        path.canonicalize().unwrap_or_else(|_| path.to_owned())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -230,8 +243,9 @@ impl Disk for RealDisk {
         open.sync_all()
     }
 
-    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    fn lock(&self, path: &Path, access: Access) -> io::Result<Option<Box<dyn Lock>>> {
+        let mode = file_mode(access);
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(mode).open(path)?;
         let held = file.try_lock_exclusive()?;
         Ok(held.then(|| Box::new(RealLock { _file: file }) as Box<dyn Lock>))
     }

@@ -79,6 +79,10 @@ impl LedgerError {
     }
 }
 
+fn at(folder: &Option<PathBuf>) -> String {
+    folder.as_ref().map_or_else(String::new, |folder| format!(" ({})", folder.display()))
+}
+
 /// Why a ledger could not be opened. Unless a variant says otherwise nothing was changed.
 #[derive(Debug, Error)]
 pub enum OpenError {
@@ -95,6 +99,27 @@ pub enum OpenError {
     Locked {
         /// The folder.
         folder: PathBuf,
+    },
+    /// Another process of this machine writes another copy of this ledger.
+    #[error("another copy of this ledger is being written on this machine{}: {} cannot be", at(other), folder.display())]
+    LockedElsewhere {
+        /// The folder.
+        folder: PathBuf,
+        /// The other one, if that is known.
+        other: Option<PathBuf>,
+    },
+    /// This machine writes the same ledger in another folder.
+    #[error(
+        "{} is a copy: this machine writes this ledger in {}, and two that grow apart prove nothing. Work there, or, if \
+         this one is to take its place, move that one away first",
+        folder.display(),
+        other.display()
+    )]
+    Copy {
+        /// The folder.
+        folder: PathBuf,
+        /// The other one.
+        other: PathBuf,
     },
     /// The folder holds other things than a ledger.
     #[error("{} is no ledger and not empty; name an empty or new folder to create one", folder.display())]
@@ -152,7 +177,8 @@ pub enum OpenError {
     },
     /// The host's private key is not on this machine.
     #[error(
-        "this machine has no key to write ledger {ledger} (expected {}); a copy can be read, verified and replayed",
+        "this machine has no key to write ledger {ledger}: put {} back from a copy of MANES_HOME. Without it the ledger \
+         can be read, verified and replayed",
         path.display()
     )]
     NoKey {

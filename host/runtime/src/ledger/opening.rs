@@ -19,6 +19,7 @@ use super::writer::Writer;
 use crate::keystore::Keystore;
 use crate::seams::Seams;
 use ed25519_dalek::SigningKey;
+use manes_core::checkpoint;
 use manes_core::ids::{LedgerId, PublicKey};
 use manes_core::item::Item;
 use manes_core::keys;
@@ -64,7 +65,7 @@ fn lay_out(files: &Files) -> Result<Box<dyn Lock>, OpenError> {
         return Err(OpenError::NotALedger { folder: folder.to_owned() });
     }
     ensure_dir(files.disk.as_ref(), folder, Access::Shared).map_err(OpenError::io(folder))?;
-    let lock = files.disk.lock(&files.lock()).map_err(OpenError::io(&files.lock()))?;
+    let lock = files.disk.lock(&files.lock(), Access::Shared).map_err(OpenError::io(&files.lock()))?;
     let lock = lock.ok_or_else(|| OpenError::Locked { folder: folder.to_owned() })?;
     let parts = [files.segments(), files.blobs(), files.artifacts()];
     let names: Vec<&str> = parts.iter().filter_map(|path| path.file_name()?.to_str()).collect();
@@ -117,10 +118,11 @@ impl Opening {
         let genesis = Genesis::new(&self.seams);
         // The keys first: a ledger that nobody can continue is worse than keys without a ledger.
         self.keystore.create(&genesis.id, &genesis.root, &genesis.host)?;
+        let only = self.lock(&genesis.id)?;
         let incarnation = self.keystore.next_incarnation(&genesis.id, 0)?;
         let tail = Tail::create(self.files.clone(), 0, self.segment_bytes).map_err(tail_error)?;
         let chain = Chain::new(genesis.id, ChainVerifier::new(), genesis.host, incarnation, self.seams.clone());
-        let mut writer = self.writer(genesis.id, Index::default(), chain, tail);
+        let mut writer = self.writer(genesis.id, Index::default(), chain, tail, only);
         writer.write_block(genesis.records, VecDeque::new())?;
         writer.heads.sign(&writer.chain, &writer.store)?;
         Ok(writer)
@@ -130,6 +132,7 @@ impl Opening {
     fn resume(self, id: LedgerId, scan: Scan, index: Index, end: End) -> Result<Writer, OpenError> {
         let lost = self.heads.check(&id, &self.files, &scan.verifier, self.accept)?;
         let key = self.key(&id, &scan.verifier)?;
+        let only = self.lock(&id)?;
         let mut restored: Vec<Record> = lost.iter().map(|lost| self.restored(lost)).collect();
         restored.extend(self.enrol_again(&id, &key, &scan.verifier, !restored.is_empty())?);
         let seen = scan.verifier.host_chain(&keys::public(&key)).map_or(0, |(incarnation, _, _)| incarnation);
@@ -139,7 +142,7 @@ impl Opening {
         let tail = Tail::resume(self.files.clone(), scan.segment, scan.at, index.last(), self.segment_bytes)
             .map_err(tail_error)?;
         let chain = Chain::new(id, scan.verifier, key, incarnation, self.seams.clone());
-        let mut writer = self.writer(id, index, chain, tail);
+        let mut writer = self.writer(id, index, chain, tail, only);
         if !restored.is_empty() {
             writer.restored = Some(writer.write_block(restored, VecDeque::new())?.first);
         }
@@ -149,6 +152,26 @@ impl Opening {
             tracing::warn!(%error, "the ledger's head could not be stored");
         }
         Ok(writer)
+    }
+
+    /// The right to write this ledger, which no two folders of one machine have at a time, nor in turns.
+    fn lock(&self, id: &LedgerId) -> Result<Box<dyn Lock>, OpenError> {
+        let (here, other) = (self.files.disk.whole(self.files.folder()), self.keystore.folder(id));
+        let other = other.filter(|other| *other != here);
+        let folder = || self.files.folder().to_owned();
+        let Some(lock) = self.keystore.lock(id)? else {
+            return Err(OpenError::LockedElsewhere { folder: folder(), other });
+        };
+        if let Some(other) = other {
+            let there = Files::new(self.files.disk.clone(), &other);
+            let note = read_if_there(there.disk.as_ref(), &there.checkpoint()).ok().flatten();
+            let note = note.and_then(|note| String::from_utf8(note).ok());
+            if note.and_then(|note| checkpoint::parse(&note).ok()).is_some_and(|(ledger, _)| ledger == *id) {
+                return Err(OpenError::Copy { folder: folder(), other });
+            }
+        }
+        self.keystore.store_folder(id, &here);
+        Ok(lock)
     }
 
     /// This host's key. A rotation that a crash cut off is over once the ledger has enrolled the new key.
@@ -206,7 +229,7 @@ impl Opening {
         }
     }
 
-    fn writer(self, id: LedgerId, index: Index, chain: Chain, tail: Tail) -> Writer {
+    fn writer(self, id: LedgerId, index: Index, chain: Chain, tail: Tail, only: Box<dyn Lock>) -> Writer {
         let durable = Some(watch::Sender::new(index.records()));
         let (store, clock) = (Arc::new(Store::new(id, self.files, index)), self.seams.clock);
         let (waiting, looked_ns) = (VecDeque::new(), 0);
@@ -220,7 +243,7 @@ impl Opening {
             heads: self.heads,
             durable,
             restored: None,
-            _lock: self.lock,
+            _locks: [self.lock, only],
         }
     }
 }

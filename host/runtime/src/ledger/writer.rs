@@ -88,7 +88,7 @@ pub(super) struct Writer {
     /// The record by which opening took a ledger that does not extend the head seen last.
     pub(super) restored: Option<u64>,
     /// Held until the writer is gone.
-    pub(super) _lock: Box<dyn Lock>,
+    pub(super) _locks: [Box<dyn Lock>; 2],
 }
 
 impl Writer {

@@ -100,7 +100,8 @@ pub struct Unrouted {
 #[derive(Debug)]
 pub struct State {
     ledger: LedgerId,
-    results: Vec<Pattern>,
+    /// Topics whose events are answers.
+    pub results: Vec<Pattern>,
     routes: Routes,
     /// Agents by name.
     pub agents: BTreeMap<String, Agent>,

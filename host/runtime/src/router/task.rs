@@ -36,6 +36,8 @@ const COMMANDS: usize = 256;
 pub enum Command {
     /// A deployment whose record is about to be appended: its code, by the record's leaf hash.
     Prepare(Arc<Deployment>),
+    /// Topics whose events are answers from now on.
+    Results(Vec<Pattern>),
     /// Answers when nothing of the flow is left, at the earliest after the entry at `after` was routed.
     AwaitFlow {
         /// The flow.
@@ -458,7 +460,8 @@ impl Router {
 
     fn command(&mut self, command: Command) -> Result<(), RouterError> {
         match command {
-            Command::Prepare(deployment) => drop(self.prepared.insert(deployment.leaf, deployment)),
+            Command::Prepare(deployment) => self.prepare(deployment),
+            Command::Results(results) => self.state.results = results,
             Command::AwaitFlow { flow, after, reply } => self.wait(flow, Waiter { after, reply }),
             // Whoever asked may have gone; that is their business.
             Command::Agents(reply) => drop(reply.send(self.state.view())),
@@ -489,6 +492,15 @@ impl Router {
             }
         }
         Ok(())
+    }
+
+    /// What is neither in force nor about to be is forgotten, once nothing can begin under it any more.
+    fn prepare(&mut self, deployment: Arc<Deployment>) {
+        if self.begun {
+            let current = self.state.agents.get(&deployment.name).map(|agent| agent.deployment);
+            self.prepared.retain(|leaf, other| other.name != deployment.name || current == Some(*leaf));
+        }
+        self.prepared.insert(deployment.leaf, deployment);
     }
 
     fn unrouted(&self, event: &Unrouted, rule: &str) -> Record {

@@ -55,7 +55,7 @@ async fn an_effect_of_no_function_is_refused_at_once_or_when_its_capability_is_l
     ensure!(error.to_string().ends_with("did you mean counter.add?"), "{error}");
     let host = granted(grant).later().start_memory().await?;
     let before = host.entries()?.len();
-    let late = host.host.load_capability("echo", None).await;
+    let late = host.load("echo", None).await;
     ensure!(matches!(late, Err(HostError::Misnamed { .. })), "{late:?}");
     ensure!(host.entries()?.len() == before && host.host.agents().await?[0].state == "waiting");
     Ok(())

@@ -136,7 +136,7 @@ async fn a_capability_is_given_another_one_that_is_loaded_after_it() -> Result<(
     let views = host.host.capabilities().await;
     ensure!(state(&views, "relay") == Some(("waiting", vec!["fixture:echo/echo@0.1".into()])), "{views:?}");
     ensure!(state(&views, "echo") == Some(("unloaded", vec![])), "{views:?}");
-    let brought = host.host.load_capability("echo", None).await?;
+    let brought = host.load("echo", None).await?;
     ensure!(brought.started == ["a", "relay"] && brought.waits_for.is_empty(), "{brought:?}");
     ensure!(view::reported(&host.ended(&submitted).await?)?[0] == "<x 2>");
     ensure!(host.host.capabilities().await.iter().all(|view| view.state == "ready"));

@@ -62,13 +62,13 @@ async fn a_swap_reaches_those_who_use_it_through_others_whatever_their_names() -
             .capability_at(base, &link(&folder, "base.wasm", None, "base", 1)?)
             .start_memory()
             .await?;
-        let brought = host.host.load_capability(base, Some(&link(&folder, "new.wasm", None, "base", 2)?)).await?;
+        let brought = host.load(base, Some(&link(&folder, "new.wasm", None, "base", 2)?)).await?;
         ensure!(brought.started.is_empty() && brought.waits_for.is_empty(), "{brought:?}");
         built_on_the_last(&host, mid, "t:chain/base@0.1", base)?;
         built_on_the_last(&host, top, "t:chain/mid@0.1", mid)?;
         let last = deployments(&host)?.len();
         // The same again changes nothing, and says nothing.
-        host.host.load_capability(base, Some(&folder.path().join("new.wasm"))).await?;
+        host.load(base, Some(&folder.path().join("new.wasm"))).await?;
         ensure!(deployments(&host)?.len() == last, "{names:?}");
     }
     Ok(())
@@ -94,14 +94,14 @@ async fn a_load_that_fits_agents_but_not_a_waiting_capability_changes_nothing() 
         .start_memory()
         .await?;
     let before = host.entries()?.len();
-    let error = host.host.load_capability("low", None).await.err().context("it was loaded")?;
+    let error = host.load("low", None).await.err().context("it was loaded")?;
     ensure!(matches!(&error, HostError::Mismatch { agent, .. } if agent == "mid"), "{error}");
     ensure!(host.entries()?.len() == before, "a refused load was recorded");
     let states: Vec<_> = host.host.capabilities().await.into_iter().map(|c| (c.name, c.state)).collect();
     ensure!(states == [("low".into(), "unloaded"), ("mid".into(), "waiting")], "{states:?}");
     // One that fits is loaded all the same.
     let good = link(&folder, "base.wasm", None, "base", 1)?;
-    ensure!(host.host.load_capability("low", Some(&good)).await?.started == ["mid"]);
+    ensure!(host.load("low", Some(&good)).await?.started == ["mid"]);
     view::done(&host.run(&json!([["now"]])).await?)?;
     Ok(())
 }
@@ -116,7 +116,7 @@ async fn a_load_that_would_stop_somebody_is_refused_and_says_whom() -> Result<()
         .start_memory()
         .await?;
     let other = link(&folder, "other.wasm", None, "other", 1)?;
-    let error = host.host.load_capability("low", Some(&other)).await.err().context("it was loaded")?;
+    let error = host.load("low", Some(&other)).await.err().context("it was loaded")?;
     ensure!(matches!(&error, HostError::Stops { stopped, .. } if stopped == "mid"), "{error}");
     ensure!(host.host.capabilities().await.iter().all(|capability| capability.state == "ready"));
     Ok(())

@@ -8,6 +8,7 @@
 mod blame;
 mod claims;
 pub(crate) mod grants;
+mod hotload;
 mod loads;
 pub(crate) mod values;
 mod versions;

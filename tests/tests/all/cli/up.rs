@@ -1,4 +1,4 @@
-//! `manes up` and `manes load`: a host that runs, is asked, is stopped or killed, and what it leaves.
+//! `manes up`, `load`, `swap` and `unload`: a host that runs, is asked, is stopped or killed, and what it leaves.
 
 use super::cmd::{Cmd, until};
 use super::desk::{Desk, asked};
@@ -183,17 +183,16 @@ fn load_sets_going_the_agents_that_waited_and_the_flow_that_waited() {
     let answered = caller.end("the run that waited");
     assert_eq!((answered.code, answered.json()["answer"].clone()), (Some(0), json!(344)), "{}", answered.stderr);
     let again = Cmd::manes(&desk).args(["load", "table"]).ok().stdout;
-    assert_eq!(again, "table loaded\n", "nobody waits any more");
+    assert_eq!(again, "table was like this already\n", "nobody waits any more");
 }
 
 #[test]
-fn load_refuses_what_the_manifest_does_not_name_and_what_is_no_capability() {
+fn load_refuses_what_the_manifest_does_not_name_and_what_does_not_fit_its_section() {
     let desk = Desk::csv();
     let _up = desk.up();
     let load = |name: &str, words: &[&str]| Cmd::manes(&desk).args(["load", name]).refuses(2, words);
-    load("nothing", &["has no capability nothing; it has: table", "[capability.nothing]"]);
-    load("tabel", &["has no capability tabel; it has: table", "did you mean table?"]);
-    load("prober", &["prober is an agent", "not loaded", "it has: table"]);
+    load("nothing", &["has no agent and no capability nothing; it has: critic, ", "[capability.nothing]"]);
+    load("tabel", &["no capability tabel", "did you mean table?"]);
     let load = |file: &str| Cmd::manes(&desk).args(["load", "table", "--component", file]);
     load("absent.wasm").refuses(2, &["absent.wasm"]);
     let perceptor = super::desk::component("perceptor");
@@ -231,4 +230,50 @@ fn many_callers_at_once_each_get_their_own_answer() {
         let json = ran.json();
         assert_eq!((&json["question"], &json["answer"]), (&json!(question(year)), &json!(expected)));
     }
+}
+
+#[test]
+fn what_was_added_to_the_manifest_is_loaded_swapped_and_unloaded_while_the_host_runs() {
+    let desk = Desk::csv();
+    let up = desk.up();
+    let script = manes_tests::components::path("script");
+    let manes = |args: &[&str]| Cmd::manes(&desk).args(args);
+    manes(&["run", "a.do", "[]"]).refuses(2, &["no agent takes a.do"]);
+    let more = format!("[agent.late]\ncomponent = {:?}\nsubscribe = [\"a.do\"]\n", script.display().to_string());
+    desk.write_manifest(&format!("{}{more}", super::desk::csv_manifest()));
+    assert_eq!(manes(&["load", "late"]).ok().stdout, "late loaded\n");
+    manes(&["run", "a.do", "[[\"now\"]]"]).ok();
+    manes(&["swap", "table", "--json"]).ok();
+    manes(&["swap", "nothing"]).refuses(2, &["nothing is not loaded", "manes load nothing"]);
+    let mut other = std::fs::read(&script).expect("a component");
+    other.extend([0, 2, 1, b'x']);
+    std::fs::write(desk.folder().join("other.wasm"), other).expect("a file");
+    let swapped = manes(&["swap", "late", "other.wasm"]).ok();
+    assert_eq!(swapped.stdout, "late swapped\n");
+    assert!(swapped.stderr.contains("the next start uses the component that it names"), "{}", swapped.stderr);
+    manes(&["run", "a.do", "[[\"now\"]]"]).ok();
+    manes(&["unload", "table"]).refuses(2, &["still needed by critic, executor, proposer", "--force"]);
+    manes(&["unload", "tabel"]).refuses(2, &["did you mean table?"]);
+    let unloaded = manes(&["unload", "table", "--force", "--json"]).ok().json();
+    assert_eq!(unloaded["waiting"], json!(["critic", "executor", "proposer"]));
+    assert_eq!(manes(&["load", "table"]).ok().stdout, "table loaded · started: critic, executor, proposer\n");
+    assert_eq!(manes(&["unload", "late"]).ok().stdout, "late unloaded\n");
+    manes(&["run", "a.do", "[]"]).refuses(2, &["no agent takes a.do"]);
+    assert_eq!(run(&desk, "how many rows?").ok().json()["answer"], 344);
+    // A slip in the manifest changes nothing.
+    desk.write_manifest("[agent");
+    manes(&["load", "late"]).refuses(2, &["manes.toml"]);
+    up.terminate();
+    verified(&desk);
+}
+
+#[test]
+fn a_command_says_that_the_running_host_has_another_manifest() {
+    let desk = Desk::csv();
+    let _up = desk.up();
+    let other = desk.folder().join("other.toml");
+    std::fs::write(&other, "").expect("a file");
+    let ran = Cmd::reading(&desk).args(["run", "csv.question", &asked("how many rows?", "penguins.csv")]);
+    let ran = ran.arg("--manifest").arg(&other).ok();
+    assert!(ran.stderr.contains("other.toml is not looked at"), "{}", ran.stderr);
 }

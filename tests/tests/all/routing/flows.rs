@@ -59,7 +59,7 @@ async fn a_flow_is_open_until_all_who_take_its_event_have_ended() -> Result<()> 
     host.until("end", |entry| entry.envelope.kind() == Kind::End).await?;
     let status = || anyhow::Ok((host.view(submitted.flow)?.status, query::flows(&host.ledger)?.remove(0).status));
     ensure!(status()? == ("open".into(), "open".into()), "b has it queued: {:?}", status()?);
-    host.host.load_capability("echo", None).await?;
+    host.load("echo", None).await?;
     let flow = host.ended(&submitted).await?;
     ensure!(takers(&flow) == ["a", "b"], "{}", view::sketch(&flow));
     ensure!(status()? == ("done".into(), "done".into()), "{:?}", status()?);

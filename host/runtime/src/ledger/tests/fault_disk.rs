@@ -103,8 +103,8 @@ impl Disk for FaultDisk {
         self.ask(Op::SyncDir, path)
     }
 
-    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
-        RealDisk.lock(path)
+    fn lock(&self, path: &Path, access: Access) -> io::Result<Option<Box<dyn Lock>>> {
+        RealDisk.lock(path, access)
     }
     fn is_private(&self, path: &Path) -> io::Result<bool> {
         RealDisk.is_private(path)
