@@ -36,14 +36,31 @@ pub(crate) struct Global {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Make a project with an agent that runs
+    #[command(after_help = "Example: manes new hello && cd hello && manes run hello.greet '{\"name\":\"Ada\"}'")]
+    New(NewArgs),
+    /// Build the components of the manifest, with the commands that it names
+    #[command(after_help = "`run` and `up` build what is older than its sources by themselves.\nExample: manes build")]
+    Build(BuildArgs),
+    /// Say what is missing on this machine, and how to get it
+    #[command(after_help = "Example: manes doctor")]
+    Doctor,
     /// Submit an event, wait until its flow has ended, print the results
     #[command(
         after_help = "Example: manes run csv.question '{\"question\": \"mean price by city?\", \"file\": \"sales.csv\"}'"
     )]
     Run(RunArgs),
+    /// Submit an event, and do not wait
+    #[command(
+        after_help = "Without a running host the next one handles it.\nExample: manes emit hello.asked @ask.json"
+    )]
+    Emit(EmitArgs),
     /// Run a host in the foreground until interrupted
     #[command(after_help = "Example: manes up --manifest examples/csv-analysis/manes.toml")]
     Up(UpArgs),
+    /// Show what a component imports and exports, and what it would have to be granted
+    #[command(after_help = "Example: manes inspect target/wasm32-wasip2/release/hello.wasm")]
+    Inspect(InspectArgs),
     /// Load an agent or a capability of the manifest into the running host
     #[command(
         after_help = "The manifest is read anew: what was added to it since the host started can be loaded.\nExample: manes load table"
@@ -64,6 +81,12 @@ pub(crate) enum Command {
     /// List records
     #[command(after_help = "Example: manes log --flow 4bf9 --kind outcome")]
     Log(LogArgs),
+    /// Follow the ledger: print records as they come
+    #[command(after_help = "Without --kind or --flow calls are left out.\nExample: manes tail --topic 'csv.>'")]
+    Tail(TailArgs),
+    /// List agents and capabilities, and what each has to do
+    #[command(after_help = "Example: manes agents")]
+    Agents,
     /// List dead letters, or show one: events that were given up
     #[command(after_help = "Example: manes dead\n         manes dead 7c1e")]
     Dead(DeadArgs),
@@ -116,6 +139,21 @@ pub(crate) enum Command {
     Completion(CompletionArgs),
 }
 
+/// Arguments of `new`.
+#[derive(Debug, Args)]
+pub(crate) struct NewArgs {
+    /// A new folder; its name is the agent's
+    #[arg(value_name = "NAME")]
+    pub(crate) folder: PathBuf,
+}
+
+/// Arguments of `build`.
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
+    /// Agents and capabilities [default: all that have a `build`]
+    pub(crate) names: Vec<String>,
+}
+
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
@@ -134,12 +172,40 @@ pub(crate) struct RunArgs {
     pub(crate) timeout: u64,
 }
 
+/// Arguments of `emit`.
+#[derive(Debug, Args)]
+pub(crate) struct EmitArgs {
+    /// Topic of the event
+    pub(crate) topic: String,
+    /// Its data: text, @FILE, or - for standard input [default: {}]
+    pub(crate) data: Option<String>,
+    /// Id of the event: the same id twice is one event
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+    /// Content type of the data
+    #[arg(long, default_value = "application/json")]
+    pub(crate) content_type: String,
+}
+
 /// Arguments of `up`.
 #[derive(Debug, Args)]
 pub(crate) struct UpArgs {
     /// Port of the control interface on 127.0.0.1; 0 for any
     #[arg(long, default_value_t = 0)]
     pub(crate) port: u16,
+    /// Build and swap what is saved: sources, components, the manifest
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+/// Arguments of `inspect`.
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// The component
+    pub(crate) file: PathBuf,
+    /// Show the functions of each interface, with their types
+    #[arg(long)]
+    pub(crate) functions: bool,
 }
 
 /// Arguments of `load`.
@@ -263,6 +329,13 @@ pub(crate) struct LogArgs {
     /// Show bodies
     #[arg(long)]
     pub(crate) bodies: bool,
+}
+
+/// Arguments of `tail`.
+#[derive(Debug, Args)]
+pub(crate) struct TailArgs {
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
 }
 
 /// Arguments of `verify`.

@@ -3,6 +3,7 @@
 //! Only results go to standard output, everything else to standard error. Exit codes are in [`exit`] and in `--help`.
 
 mod args;
+mod build;
 mod commands;
 mod control;
 mod exit;
@@ -10,7 +11,9 @@ mod open;
 mod output;
 mod paths;
 mod render;
+mod sdk;
 mod session;
+mod watch;
 
 use args::{Cli, Command};
 use clap::Parser as _;
@@ -40,11 +43,18 @@ fn main() -> ExitCode {
 async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     let global = &cli.global;
     match cli.command {
+        Command::New(args) => commands::new::new(global, &args),
+        Command::Build(args) => commands::new::make(global, args).await,
+        Command::Doctor => commands::doctor::doctor(global).await,
         Command::Run(args) => commands::run::run(global, args).await,
+        Command::Emit(args) => commands::run::emit(global, args).await,
         Command::Up(args) => commands::up::up(global, args).await,
+        Command::Inspect(args) => commands::inspect::inspect(global, args).await,
         Command::Load(args) => commands::load::load(global, args).await,
         Command::Swap(args) => commands::load::swap(global, args).await,
         Command::Unload(args) => commands::load::unload(global, args).await,
+        Command::Tail(args) => commands::log::tail(global, args).await,
+        Command::Agents => commands::agents::agents(global),
         Command::Dead(args) => commands::dead::dead(global, &args),
         Command::Requeue(args) => commands::steer::requeue(global, args).await,
         Command::Answer(args) => commands::dead::answer(global, args).await,

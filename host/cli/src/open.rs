@@ -1,12 +1,13 @@
 //! Opens what commands work on, with errors that say what to do.
 
 use crate::args::Global;
+use crate::build;
 use crate::exit::{Exit, coded, usage};
 use crate::output::tell;
 use crate::paths;
 use manes_core::ids::{ActivationId, FlowId};
 use manes_runtime::engine::Wasm;
-use manes_runtime::host::{Host, Prepared};
+use manes_runtime::host::{Host, HostError, Prepared};
 use manes_runtime::ledger::{Accept, Embedded, Ledger, OpenError, Options, Reader};
 use manes_runtime::manifest::Manifest;
 use manes_runtime::query::{self, Named};
@@ -55,8 +56,9 @@ pub(crate) async fn host(global: &Global) -> anyhow::Result<Host> {
 /// A host in this process that attempts nothing yet.
 pub(crate) async fn held_host(global: &Global) -> anyhow::Result<Host> {
     let manifest = manifest(global)?;
+    build::refresh(&manifest).await?;
     // Before anything is created: a slip in the manifest must not leave a ledger and its keys behind.
-    Prepared::glance(&manifest)?;
+    Prepared::glance(&manifest).map_err(|error| placed(&manifest, error))?;
     let progress = progress("compiling components; the next start finds them compiled");
     let host = start(global, manifest).await;
     progress.abort();
@@ -65,10 +67,23 @@ pub(crate) async fn held_host(global: &Global) -> anyhow::Result<Host> {
 
 async fn start(global: &Global, manifest: Manifest) -> anyhow::Result<Host> {
     let wasm = wasm()?;
-    let prepared = Prepared::compile(&wasm, &manifest)?;
+    let prepared = Prepared::compile(&wasm, &manifest).map_err(|error| placed(&manifest, error))?;
     let seams = Seams::system();
     let ledger: Arc<dyn Ledger> = Arc::new(ledger(global, Accept::Nothing)?);
-    Ok(Host::start_prepared(ledger, wasm, seams, manifest, prepared).await?)
+    let started = Host::start_prepared(ledger, wasm, seams, manifest.clone(), prepared).await;
+    started.map_err(|error| placed(&manifest, error))
+}
+
+/// An error about a section, under the line of the manifest that it is about.
+pub(crate) fn placed(manifest: &Manifest, error: HostError) -> anyhow::Error {
+    let (name, key) = match &error {
+        HostError::Unimported { name, .. } | HostError::Misnamed { name, .. } => (name, "capabilities"),
+        HostError::Read { name, .. } | HostError::Load { name, .. } => (name, "component"),
+        _ => return error.into(),
+    };
+    let shown = manifest.at(name, key, &error.to_string());
+    let file = manifest.file.as_ref().map(|file| format!("{}: ", file.display())).unwrap_or_default();
+    anyhow::anyhow!("{file}{}", shown.trim_end())
 }
 
 /// The ledger, to write.

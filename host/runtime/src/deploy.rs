@@ -8,6 +8,7 @@ use crate::component::{LoadError, Loaded};
 use crate::engine::Wasm;
 use crate::ledger::Entry;
 use crate::provider::Capabilities;
+use crate::waist::Judge;
 use manes_core::ids::Digest;
 use manes_core::item::Item;
 use manes_core::limits::Limits;
@@ -44,6 +45,8 @@ pub struct Deployment {
     /// What the deployment in force may do, where this is an older one that an attempt goes on under: what was taken
     /// back since is denied.
     pub in_force: Option<Arc<Grants>>,
+    /// Who wants to know what is asked for.
+    pub judge: Option<Arc<Judge>>,
     /// What an attempt may use.
     pub limits: Limits,
     /// Its config.

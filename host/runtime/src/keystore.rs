@@ -194,16 +194,18 @@ impl Keystore {
     }
 
     /// Notes the folder from which the ledger is written. Not durable at once: it guards against mistakes alone.
-    pub fn store_folder(&self, ledger: &LedgerId, folder: &Path) {
-        let Some(text) = folder.to_str() else { return };
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn store_folder(&self, ledger: &LedgerId, folder: &Path) -> Result<(), KeystoreError> {
+        let Some(text) = folder.to_str() else { return Ok(()) };
+        let path = self.key_path(ledger, "lock");
         let store = || {
-            let file = self.disk.open(&self.key_path(ledger, "lock"), Mode::Write)?;
+            let file = self.disk.open(&path, Mode::Write)?;
             file.write_at(0, format!("{text}\n").as_bytes())?;
             file.truncate(text.len() as u64 + 1)
         };
-        if let Err(error) = store() {
-            tracing::debug!(%error, "the ledger's folder was not noted");
-        }
+        store().map_err(KeystoreError::io(&path))
     }
 
     /// Begins a start of this host: the number after the last one here and the last one `seen` in the ledger.

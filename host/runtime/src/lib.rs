@@ -5,7 +5,6 @@
 
 pub mod activation;
 pub mod attempt;
-mod claims;
 pub mod component;
 pub mod deploy;
 pub mod earlier;
@@ -13,6 +12,7 @@ pub mod engine;
 pub mod event;
 pub mod guest;
 pub mod host;
+pub mod inspect;
 pub mod interpose;
 pub mod journal;
 pub mod keystore;
@@ -21,6 +21,7 @@ pub mod manifest;
 mod nearest;
 pub mod provider;
 pub mod query;
+mod question;
 pub mod records;
 pub mod replay;
 pub mod router;

@@ -3,6 +3,8 @@
 //! Unknown keys are errors, and paths are taken from the manifest's own folder, so that a manifest means the same
 //! wherever it is called from.
 
+mod place;
+
 use manes_core::fate::ATTEMPTS_RETRY;
 use manes_core::limits::{Limit, Limits};
 use manes_core::policy::{CapabilityGrant, DirectoryGrant, Grants, HttpGrant};
@@ -55,6 +57,9 @@ pub struct Manifest {
     /// The file that it was read from, if it was.
     #[serde(skip)]
     pub file: Option<PathBuf>,
+    /// What was read.
+    #[serde(skip)]
+    text: String,
 }
 
 /// `[agent.NAME]`.
@@ -63,6 +68,9 @@ pub struct Manifest {
 pub struct AgentSection {
     /// The component's file.
     pub component: PathBuf,
+    /// The command that makes it, run in the manifest's folder where sources are newer.
+    #[serde(default)]
+    pub build: Option<String>,
     /// Topics that it takes, with NATS wildcards.
     pub subscribe: Vec<Pattern>,
     /// Topics on which it may publish.
@@ -100,6 +108,9 @@ pub struct AgentSection {
 pub struct CapabilitySection {
     /// The component's file.
     pub component: PathBuf,
+    /// The command that makes it, run in the manifest's folder where sources are newer.
+    #[serde(default)]
+    pub build: Option<String>,
     /// False if it is loaded later, by command.
     #[serde(default = "yes")]
     pub load: bool,
@@ -170,32 +181,53 @@ impl Manifest {
     /// # Errors
     /// What is wrong, with line and column.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, String> {
-        let mut manifest: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        let mut manifest: Self = toml::from_str(text).map_err(|error| place::parsed(&error))?;
         folder.clone_into(&mut manifest.folder);
-        for name in manifest.agent.keys().chain(manifest.capability.keys()) {
-            check_name(name)?;
+        text.clone_into(&mut manifest.text);
+        manifest.check().map_err(|(path, message)| {
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            place::at(text, &path, &message)
+        })?;
+        Ok(manifest)
+    }
+
+    /// `message`, with the line of the section's key that it is about.
+    #[must_use]
+    pub fn at(&self, name: &str, key: &str, message: &str) -> String {
+        let section = if self.agent.contains_key(name) { "agent" } else { "capability" };
+        place::at(&self.text, &[section, name, key], message)
+    }
+
+    /// What the types do not say. The error names the key that it is about.
+    fn check(&self) -> Result<(), (Vec<String>, String)> {
+        let path = |parts: &[&str]| parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>();
+        let agents = self.agent.iter().map(|(name, agent)| ("agent", name, &agent.limits));
+        let capabilities = self.capability.iter().map(|(name, c)| ("capability", name, &c.limits));
+        for (section, name, limits) in agents.chain(capabilities) {
+            check_name(name).map_err(|message| (path(&[section, name]), message))?;
+            limits.check().map_err(|error| (path(&[section, name, "limits"]), format!("{name}: {error}")))?;
         }
-        let limits = manifest.agent.iter().map(|(name, agent)| (name, &agent.limits));
-        for (name, limits) in limits.chain(manifest.capability.iter().map(|(name, c)| (name, &c.limits))) {
-            limits.check().map_err(|error| format!("{name}: {error}"))?;
-        }
-        for (name, agent) in &manifest.agent {
+        for (name, agent) in &self.agent {
+            let wrong = |key: &str, message: String| Err((path(&["agent", name, key]), message));
             if agent.subscribe.is_empty() {
-                return Err(format!(
-                    "agent {name} subscribes to nothing; name a topic: subscribe = [\"{name}.asked\"]"
-                ));
+                let message =
+                    format!("agent {name} subscribes to nothing; name a topic: subscribe = [\"{name}.asked\"]");
+                return wrong("subscribe", message);
             }
             if agent.concurrency == 0 || agent.concurrency > CONCURRENCY_MAX {
-                return Err(format!("agent {name}: concurrency is from 1 to {CONCURRENCY_MAX}"));
+                return wrong("concurrency", format!("agent {name}: concurrency is from 1 to {CONCURRENCY_MAX}"));
             }
             if agent.attempts == 0 || agent.attempts > ATTEMPTS_RETRY {
-                return Err(format!("agent {name}: attempts is from 1 to {ATTEMPTS_RETRY}"));
+                return wrong("attempts", format!("agent {name}: attempts is from 1 to {ATTEMPTS_RETRY}"));
             }
         }
-        if let Some(name) = manifest.capability.keys().find(|name| manifest.agent.contains_key(*name)) {
-            return Err(format!("{name} is the name of an agent and of a capability; rename one"));
+        match self.capability.keys().find(|name| self.agent.contains_key(*name)) {
+            Some(name) => {
+                let message = format!("{name} is the name of an agent and of a capability; rename one");
+                Err((path(&["capability", name]), message))
+            }
+            None => Ok(()),
         }
-        Ok(manifest)
     }
 
     /// Takes over what another manifest declares under `name`; paths stay where they were.

@@ -14,7 +14,7 @@ use crate::provider::{Capabilities, Mirror};
 use crate::query::{AttemptRecord, Missing};
 use crate::records::Records;
 use crate::seams::Seams;
-use crate::waist::Ended;
+use crate::waist::{Asked, Ended, Judge};
 use manes_core::cursor::{Cursor, Divergence, Strictness};
 use manes_core::diff::{Difference, show};
 use manes_core::ids::{ActivationId, Digest};
@@ -119,6 +119,29 @@ impl Replayer {
     /// # Errors
     /// Why it could not be replayed; a difference is a verdict, not an error.
     pub async fn replay(&mut self, records: &impl Records, recorded: &AttemptRecord) -> Result<Verdict, ReplayError> {
+        self.run(records, recorded, None).await
+    }
+
+    /// Replays one attempt, and says what it asked for.
+    ///
+    /// # Errors
+    /// As [`Replayer::replay`].
+    pub async fn asked(
+        &mut self,
+        records: &impl Records,
+        recorded: &AttemptRecord,
+    ) -> Result<(Verdict, Vec<Asked>), ReplayError> {
+        let judge = Arc::new(Judge::default());
+        let verdict = self.run(records, recorded, Some(judge.clone())).await?;
+        Ok((verdict, judge.take()))
+    }
+
+    async fn run(
+        &mut self,
+        records: &impl Records,
+        recorded: &AttemptRecord,
+        judge: Option<Arc<Judge>>,
+    ) -> Result<Verdict, ReplayError> {
         let end = recorded.end.as_ref().ok_or(ReplayError::Open)?;
         let expected = recorded.status().ok_or(ReplayError::Open)?;
         let (event, body) = inputs(recorded)?;
@@ -127,6 +150,7 @@ impl Replayer {
         let comparable = self.instead.is_none() && body.engine == self.wasm.fingerprint();
         let envelope = &recorded.start.envelope;
         let deployment = deployment(&body, loaded.clone(), envelope.deployment.unwrap_or_default());
+        let deployment = Deployment { judge, ..deployment };
         let subject = Subject {
             agent: body.name.clone(),
             flow: event.flow,
@@ -191,6 +215,7 @@ fn deployment(body: &DeploymentBody, loaded: Arc<crate::component::Loaded>, leaf
         subscribe: body.subscribe.clone(),
         grants: Arc::new(body.grants.clone()),
         in_force: None,
+        judge: None,
         limits: body.limits.clone(),
         config: body.config.clone(),
         // Nothing is asked of the surroundings: the record answers.

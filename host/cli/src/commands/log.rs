@@ -1,8 +1,8 @@
-//! `manes log`: records in ledger order.
+//! `manes log` and `manes tail`: records in ledger order, and those that come.
 
-use crate::args::{Global, LogArgs};
+use crate::args::{Global, LogArgs, TailArgs};
 use crate::exit::{Exit, usage};
-use crate::output::say;
+use crate::output::{say, tell};
 use crate::{open, render};
 use manes_core::fate::Fate;
 use manes_core::ids::{ActivationId, FlowId};
@@ -14,6 +14,12 @@ use manes_runtime::records::Records as _;
 use manes_runtime::router::GIVEN_UP;
 use serde_json::json;
 use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+/// Records with which `tail` begins.
+const LAST: usize = 10;
+/// How often it looks for more.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Prints the records that pass all filters.
 pub(crate) fn log(global: &Global, args: &LogArgs) -> anyhow::Result<Exit> {
@@ -36,10 +42,52 @@ pub(crate) fn log(global: &Global, args: &LogArgs) -> anyhow::Result<Exit> {
         true
     })?;
     kept.iter().for_each(|entry| print(global, args, entry, &filter));
+    if let Some(agent) = filter.agent.as_ref().filter(|agent| !filter.activations.values().any(|(_, a)| a == *agent)) {
+        tell!("no record is of an agent {agent} that handled something; `manes agents` lists them");
+    }
     Ok(Exit::Done)
 }
 
+/// Prints the newest records and those that come, until it is interrupted.
+pub(crate) async fn tail(global: &Global, args: TailArgs) -> anyhow::Result<Exit> {
+    let args = LogArgs { last: Some(args.log.last.unwrap_or(LAST)), ..args.log };
+    let reader = open::reader(global)?;
+    let mut filter = Filter::new(&args)?;
+    filter.flow = args.flow.as_deref().map(|id| open::flow(&reader, id)).transpose()?;
+    // Who follows a ledger wants to see what happens, not each call.
+    filter.calls = args.kind.is_some() || args.flow.is_some();
+    let (mut kept, mut next) = (VecDeque::new(), 0);
+    reader.each(|entry| {
+        next = entry.index + 1;
+        if filter.passes(&entry) {
+            kept.push_back(entry);
+            if kept.len() > args.last.unwrap_or_default() {
+                kept.pop_front();
+            }
+        }
+        true
+    })?;
+    kept.iter().for_each(|entry| print(global, &args, entry, &filter));
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    loop {
+        tokio::select! {
+            _ = &mut interrupted => return Ok(Exit::Done),
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        reader.refresh()?;
+        reader.each_from(next, |entry| {
+            next = entry.index + 1;
+            if filter.passes(&entry) {
+                print(global, &args, &entry, &filter);
+            }
+            true
+        })?;
+    }
+}
+
 struct Filter {
+    /// False to leave out what belongs to a single call.
+    calls: bool,
     flow: Option<FlowId>,
     agent: Option<String>,
     topic: Option<Pattern>,
@@ -57,7 +105,7 @@ impl Filter {
         let topic = args.topic.as_deref().map(str::parse).transpose();
         let topic = topic.map_err(|error| usage(format!("--topic: {error}")))?;
         let (agent, kind) = (args.agent.clone(), args.kind.clone());
-        Ok(Self { flow: None, agent, topic, kind, activations: HashMap::new() })
+        Ok(Self { calls: true, flow: None, agent, topic, kind, activations: HashMap::new() })
     }
 
     fn passes(&mut self, entry: &Entry) -> bool {
@@ -71,7 +119,8 @@ impl Filter {
         let on_topic = |pattern: &Pattern| {
             envelope.topic.as_deref().and_then(|topic| topic.parse::<Topic>().ok()).is_some_and(|t| pattern.matches(&t))
         };
-        self.flow.is_none_or(|wanted| flow == Some(wanted))
+        (self.calls || !matches!(envelope.kind(), Kind::Start | Kind::Intent | Kind::Outcome))
+            && self.flow.is_none_or(|wanted| flow == Some(wanted))
             && self.agent.as_ref().is_none_or(|wanted| agent == Some(wanted))
             && self.topic.as_ref().is_none_or(on_topic)
             && self.kind.as_deref().is_none_or(|wanted| envelope.kind().name() == wanted)

@@ -1,11 +1,11 @@
 //! `manes run`: an event in, results out.
 
-use crate::args::{Global, RunArgs};
+use crate::args::{EmitArgs, Global, RunArgs};
 use crate::control::Gone;
 use crate::exit::{Exit, usage};
 use crate::output::{say, tell};
 use crate::render;
-use crate::session::{Either, Reply, Request, RunReply, RunRequest};
+use crate::session::{Either, EmitReply, Reply, Request, RunReply, RunRequest};
 use manes_runtime::query::{ActivationView, EventView};
 use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
@@ -33,6 +33,40 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> anyhow::Result<Exit> 
     let Reply::Run(reply) = reply? else { anyhow::bail!("the host answered something else") };
     print(global, &reply)?;
     Ok(exit(&reply))
+}
+
+/// Submits the event. Without a running host it lies in the ledger until the next one.
+pub(crate) async fn emit(global: &Global, args: EmitArgs) -> anyhow::Result<Exit> {
+    let request = RunRequest {
+        id: args.id.map_or_else(random_id, Ok)?,
+        topic: args.topic,
+        content_type: args.content_type,
+        data: data(args.data.as_deref().unwrap_or("{}"))?,
+        timeout_ms: 0,
+    };
+    let running = Either::running(global).await?;
+    let later = running.is_none();
+    let session = match running {
+        Some(running) => running,
+        None => Either::held(global).await?,
+    };
+    let reply = session.ask(Request::Emit(request)).await;
+    session.close().await?;
+    let Reply::Emit(EmitReply { flow, event, record, new }) = reply? else {
+        anyhow::bail!("the host answered something else")
+    };
+    if global.json {
+        say!("{}", serde_json::json!({ "flow": flow, "event": event, "record": record, "new": new }));
+        return Ok(Exit::Done);
+    }
+    say!("{flow}");
+    let repeated = if new { "" } else { " (submitted before)" };
+    let (id, options) = (flow.short(), options(global));
+    tell!("record {record}{repeated} · manes{options} flow {id}");
+    if later {
+        tell!("no host is running: `manes{options} up` handles it");
+    }
+    Ok(Exit::Done)
 }
 
 fn random_id() -> anyhow::Result<String> {

@@ -42,6 +42,7 @@ pub(crate) async fn up(global: &Global, args: UpArgs) -> anyhow::Result<Exit> {
     let ended = tokio::select! {
         served = &mut server => Err(failure(served)),
         served = serve(global, &host, &address) => served,
+        never = watched(global, &host, args.watch) => match never {},
     };
     // Only the host that holds the ledger writes this file.
     if let Ok(file) = paths::control(&paths::ledger(global)) {
@@ -60,6 +61,14 @@ pub(crate) async fn up(global: &Global, args: UpArgs) -> anyhow::Result<Exit> {
         Served::Stopped => Ok(Exit::Done),
         Served::Unheard(error) => output::give_up(&error),
     }
+}
+
+/// Never ends.
+async fn watched(global: &Global, host: &Host, wanted: bool) -> std::convert::Infallible {
+    if wanted {
+        crate::watch::watch(global, host).await;
+    }
+    std::future::pending().await
 }
 
 /// Says where the host is, to the caller and in the control file, until it is interrupted or fails.

@@ -1,8 +1,8 @@
 //! A host in this process, for the time of one command.
 
 use super::{
-    AnswerRequest, CancelRequest, LoadReply, LoadRequest, PauseRequest, Reply, Request, RequeueRequest, RunReply,
-    RunRequest, Session, UnloadRequest,
+    AnswerRequest, CancelRequest, EmitReply, LoadReply, LoadRequest, PauseRequest, Reply, Request, RequeueRequest,
+    RunReply, RunRequest, Session, UnloadRequest,
 };
 use crate::args::Global;
 use crate::exit::{Exit, coded, usage};
@@ -49,6 +49,7 @@ pub(crate) async fn perform(host: &Host, request: Request) -> anyhow::Result<Rep
     match request {
         Request::Ping => Ok(Reply::Pong { manifest: host.manifest().file.clone() }),
         Request::Run(request) => run(host, request).await.map(Reply::Run),
+        Request::Emit(request) => emit(host, request).await.map(Reply::Emit),
         Request::Unload(UnloadRequest { name, force }) => {
             host.unload(&name, force).await.map(|waiting| Reply::Unload { waiting }).map_err(refused)
         }
@@ -68,14 +69,23 @@ pub(crate) async fn perform(host: &Host, request: Request) -> anyhow::Result<Rep
     }
 }
 
-async fn run(host: &Host, request: RunRequest) -> anyhow::Result<RunReply> {
-    let routes = routes(host).await?;
-    check(&request.topic, &routes)?;
+async fn submit(host: &Host, request: RunRequest, routes: &Routes) -> anyhow::Result<Submitted> {
+    check(&request.topic, routes)?;
     let content =
         Content { content_type: request.content_type, data: Data::Text(request.data), extensions: BTreeMap::new() };
     let submission = Submission { submitter: SUBMITTER.into(), id: request.id, topic: request.topic, content };
-    let submitted = host.submit(submission).await.map_err(refused)?;
-    let wait = Duration::from_millis(request.timeout_ms);
+    host.submit(submission).await.map_err(refused)
+}
+
+async fn emit(host: &Host, request: RunRequest) -> anyhow::Result<EmitReply> {
+    let Submitted { key, flow, index, new } = submit(host, request, &routes(host).await?).await?;
+    Ok(EmitReply { flow, event: key, record: index, new })
+}
+
+async fn run(host: &Host, request: RunRequest) -> anyhow::Result<RunReply> {
+    let (routes, timeout_ms) = (routes(host).await?, request.timeout_ms);
+    let submitted = submit(host, request, &routes).await?;
+    let wait = Duration::from_millis(timeout_ms);
     let ended = match tokio::time::timeout(wait, host.flow_ended(&submitted)).await {
         Ok(ended) => ended.map(|()| true)?,
         Err(_) => false,

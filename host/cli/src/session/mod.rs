@@ -9,7 +9,7 @@ use crate::args::Global;
 use crate::output::tell;
 use crate::paths;
 use crate::{control, open};
-use manes_core::ids::{ActivationId, Digest, FlowId, PublicKey};
+use manes_core::ids::{ActivationId, Digest, EventKey, FlowId, PublicKey};
 use manes_runtime::ledger::KeyChange;
 use manes_runtime::query::FlowView;
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,19 @@ pub(crate) struct RunReply {
     pub(crate) waiting: Vec<String>,
     /// The flow as it stands, without its calls and without data that is no result.
     pub(crate) flow: FlowView,
+}
+
+/// Where an event went.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct EmitReply {
+    /// Its flow.
+    pub(crate) flow: FlowId,
+    /// Its key.
+    pub(crate) event: EventKey,
+    /// Its place in the ledger.
+    pub(crate) record: u64,
+    /// False if the same event had been submitted before.
+    pub(crate) new: bool,
 }
 
 /// An agent or a capability to load.
@@ -133,6 +146,8 @@ pub(crate) enum Request {
     Ping,
     /// Submit an event and wait.
     Run(RunRequest),
+    /// Submit an event.
+    Emit(RunRequest),
     /// Load an agent or a capability.
     Load(LoadRequest),
     /// Take one out.
@@ -168,6 +183,8 @@ pub(crate) enum Reply {
         /// Agents and capabilities.
         waiting: Vec<String>,
     },
+    /// Where the event went.
+    Emit(EmitReply),
     /// The key that changed.
     Key {
         /// Its public half.
@@ -231,6 +248,11 @@ impl Either {
             tell!("the running host was started with {}; {} is not looked at", theirs.display(), ours.display());
         }
         Ok(Some(Self::Remote(remote::Remote::new(address))))
+    }
+
+    /// A host in this process that attempts nothing, where none is running.
+    pub(crate) async fn held(global: &Global) -> anyhow::Result<Self> {
+        Ok(Self::Local(Box::new(local::Local::open_held(global).await?)))
     }
 
     /// Asks.

@@ -18,6 +18,7 @@ mod effects;
 mod egress;
 mod grants;
 mod http;
+mod least;
 
 pub use capability::{CapabilityGrant, CapabilityGrantError, OnUnknown};
 pub use decision::Decision;
@@ -27,3 +28,4 @@ pub use effects::EffectClaims;
 pub use egress::{is_public, may_dial, vet_addresses};
 pub use grants::Grants;
 pub use http::{HttpGrant, HttpGrantError};
+pub use least::Least;

@@ -9,6 +9,7 @@ use crate::component::{Interface, Loaded};
 use crate::deploy::{self, Deployment, DeploymentBody, IN_FORCE, REMOVED, WAITING};
 use crate::manifest::Manifest;
 use crate::provider::{Capabilities, Capability};
+use crate::question::{self, Asker};
 use crate::router::Command;
 use manes_core::ids::Digest;
 use manes_core::policy::{EffectClaims, Grants};
@@ -160,9 +161,11 @@ impl Host {
         let Some((section, loaded)) = parts else { return Ok(()) };
         let claims = match plan.claims.get(&loaded.digest) {
             Some(claims) => claims.clone(),
-            None => crate::claims::ask(&loaded, &self.context, name)
-                .await
-                .map_err(|message| HostError::Claims { name: name.to_owned(), message })?,
+            None => {
+                let asker = Asker { name, seams: &self.context.seams, mirror: &self.context.mirror };
+                let claims = question::claims(&loaded, &asker).await;
+                claims.map_err(|message| HostError::Claims { name: name.to_owned(), message })?
+            }
         };
         plan.claims.insert(loaded.digest, claims.clone());
         let capabilities = plan.providers(name);
@@ -203,6 +206,7 @@ impl Host {
             env: values(&grants.env),
             grants: Arc::new(grants),
             in_force: None,
+            judge: None,
             limits: section.limits.clone(),
             config: section.config.clone(),
             capabilities,

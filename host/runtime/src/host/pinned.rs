@@ -39,6 +39,7 @@ impl Host {
                 env: values(&env),
                 grants: Arc::new(body.grants),
                 in_force: Some(now.grants.clone()),
+                judge: None,
                 limits: body.limits,
                 config: body.config,
                 capabilities,

@@ -156,8 +156,9 @@ impl Opening {
 
     /// The right to write this ledger, which no two folders of one machine have at a time, nor in turns.
     fn lock(&self, id: &LedgerId) -> Result<Box<dyn Lock>, OpenError> {
-        let (here, other) = (self.files.disk.whole(self.files.folder()), self.keystore.folder(id));
-        let other = other.filter(|other| *other != here);
+        let (here, noted) = (self.files.disk.whole(self.files.folder()), self.keystore.folder(id));
+        let known = noted.as_ref() == Some(&here);
+        let other = noted.filter(|_| !known);
         let folder = || self.files.folder().to_owned();
         let Some(lock) = self.keystore.lock(id)? else {
             return Err(OpenError::LockedElsewhere { folder: folder(), other });
@@ -170,7 +171,9 @@ impl Opening {
                 return Err(OpenError::Copy { folder: folder(), other });
             }
         }
-        self.keystore.store_folder(id, &here);
+        if !known {
+            self.keystore.store_folder(id, &here)?;
+        }
         Ok(lock)
     }
 

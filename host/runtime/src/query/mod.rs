@@ -1,5 +1,6 @@
 //! What a ledger says of flows, activations and calls, gathered from one pass over its records.
 
+mod agents;
 mod dead;
 mod gather;
 mod known;
@@ -8,6 +9,7 @@ mod left;
 mod tests;
 mod view;
 
+pub use agents::{Deployed, DeployedAgent, DeployedCapability, deployed};
 pub use dead::{DeadLetter, asking, dead};
 pub(crate) use gather::Body;
 pub use gather::{AttemptRecord, FlowRecord, Missing, Named, gather, gather_activation, gather_from, resolve};

@@ -54,8 +54,8 @@ pub struct AgentView {
     pub subscribe: Vec<String>,
     /// Events queued.
     pub queued: u64,
-    /// Attempts under way.
-    pub running: u32,
+    /// Attempts under way, or cut off with their host.
+    pub running: u64,
     /// Activations that wait for their time, or for an answer.
     pub parked: u64,
     /// Those that wait for an answer.
@@ -531,6 +531,10 @@ impl State {
                 |work: &&Work| work.agent == name && matches!(work.phase, Phase::Waiting { .. } | Phase::Asking { .. });
             self.works.values().filter(parked).count() as u64
         };
+        let running = |name: &str| {
+            let running = |work: &&Work| work.agent == name && work.phase == Phase::Running;
+            self.works.values().filter(running).count() as u64
+        };
         let asking = |name: &str| {
             let asking = |work: &&Work| work.agent == name && matches!(work.phase, Phase::Asking { .. });
             self.works.values().filter(asking).count() as u64
@@ -544,7 +548,7 @@ impl State {
             },
             subscribe: self.routes.of(name).iter().map(|p| p.as_str().to_owned()).collect(),
             queued: agent.queued(),
-            running: agent.running,
+            running: running(name),
             parked: parked(name),
             asking: asking(name),
         };

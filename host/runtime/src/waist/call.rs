@@ -1,6 +1,6 @@
 //! One call, step by step.
 
-use super::{Ended, Handles};
+use super::{Ended, Handles, Judge};
 use crate::component::Function;
 use crate::earlier::Write;
 use crate::journal::{Answer, CallEnd, CallRecord, Journal};
@@ -61,6 +61,8 @@ pub struct Waist {
     grants: Arc<Grants>,
     /// What may still be done, where the grants are those of an older deployment.
     in_force: Option<Arc<Grants>>,
+    /// Who wants to know what is asked for.
+    judge: Option<Arc<Judge>>,
     limits: Limits,
     lens: Lens,
     /// How often each write came so far.
@@ -77,14 +79,21 @@ impl Waist {
     pub fn new(scope: Scope, journal: Journal, providers: Providers, grants: Arc<Grants>, limits: Limits) -> Self {
         let handles = Handles::new(limits.handles_max, scope.section(&journal.subject().agent));
         let (lens, occurrences) = (Lens::new(), Occurrences::default());
-        let (in_force, number, outward) = (None, 0, 0);
-        Self { handles, scope, journal, providers, grants, in_force, limits, lens, occurrences, number, outward }
+        let (in_force, judge, number, outward) = (None, None, 0, 0);
+        Self { handles, scope, journal, providers, grants, in_force, judge, limits, lens, occurrences, number, outward }
     }
 
     /// What is not granted by `in_force` either is denied, if there is such.
     #[must_use]
     pub fn under(mut self, in_force: Option<Arc<Grants>>) -> Self {
         self.in_force = in_force;
+        self
+    }
+
+    /// Somebody wants to know what is asked for.
+    #[must_use]
+    pub fn judged(mut self, judge: Option<Arc<Judge>>) -> Self {
+        self.judge = judge;
         self
     }
 
@@ -124,6 +133,9 @@ impl Waist {
         let seen = self.see(&function.id, &args);
         // 3 policy decides on the facts
         let decision = self.decide(&seen);
+        if let Some(judge) = &self.judge {
+            judge.note(self.number, &function.id, &seen, &decision);
+        }
         let mut call = self.record(function, &seen, &decision, &args, &encoded);
         // 4 limits
         self.check_size("arguments", encoded.len())?;

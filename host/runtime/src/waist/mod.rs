@@ -6,9 +6,11 @@
 mod call;
 mod ended;
 mod handles;
+mod judge;
 mod meter;
 
 pub use call::{Scope, Waist};
 pub use ended::Ended;
 pub use handles::Handles;
+pub use judge::{Asked, Judge};
 pub use meter::Meter;

@@ -98,7 +98,13 @@ impl Desk {
     /// `manes up`, ready.
     #[track_caller]
     pub(crate) fn up(&self) -> Up {
-        let mut running = Cmd::manes(self).args(["up", "--json"]).start();
+        self.up_with(&[])
+    }
+
+    /// `manes up` with more arguments, ready.
+    #[track_caller]
+    pub(crate) fn up_with(&self, args: &[&str]) -> Up {
+        let mut running = Cmd::manes(self).args(["up", "--json"]).args(args).start();
         let line = running.line();
         let ready: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
         let control = until("a control file", || {

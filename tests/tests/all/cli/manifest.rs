@@ -36,7 +36,7 @@ fn a_missing_manifest_is_named_with_the_option_that_names_another() {
 fn an_unknown_key_is_shown_with_its_line_and_column() {
     let component = component("perceptor");
     let desk = Desk::new(&agent(&component.to_string_lossy(), "publsh = [\"a.b\"]\n"));
-    refused(&desk, 2, &["manes.toml", "line 4, column 1", "publsh", "publish"]);
+    refused(&desk, 2, &["manes.toml", "line 4, column 1", "publsh", "did you mean publish?"]);
     desk.write_manifest(&agent(&component.to_string_lossy(), "[agent.one.limits]\nmemory = 1\n"));
     refused(&desk, 2, &["line 5, column 1", "memory", "memory_mib"]);
     desk.write_manifest("[agents.one]\n");
@@ -57,7 +57,8 @@ fn what_a_manifest_says_wrongly_is_refused_by_name() {
     let perceptor = component("perceptor");
     let path = perceptor.to_string_lossy();
     for (manifest, words) in [
-        (agent(&path, "concurrency = 0\n"), vec!["one", "concurrency"]),
+        (agent(&path, "concurrency = 0\n"), vec!["line 4, column 1", "4 | concurrency = 0", "one"]),
+        (agent(&path, "limits = { fuel = 0 }\n"), vec!["line 4, column 1", "fuel"]),
         (agent(&path, "concurrency = 65\n"), vec!["one", "64"]),
         (agent(&path, "publish = [\"a b\"]\n"), vec!["line 4", "a b"]),
         (
@@ -67,7 +68,7 @@ fn what_a_manifest_says_wrongly_is_refused_by_name() {
         (agent(&path, "http = [\"GET\"]\n"), vec!["line 4", "METHOD host/path"]),
         (format!("[agent.one]\ncomponent = \"{path}\"\nsubscribe = []\n"), vec!["one", "subscribe"]),
         ("[agent.one]\nsubscribe = [\"a\"]\n".to_owned(), vec!["component"]),
-        (agent(&path, "[capability.one]\ncomponent = \"x.wasm\"\n"), vec!["one", "rename"]),
+        (agent(&path, "[capability.one]\ncomponent = \"x.wasm\"\n"), vec!["line 4, column 13", "rename"]),
         (agent(&path, "").replace("agent.one", "agent.\"one two\""), vec!["one two"]),
         (agent(&path, "").replace("agent.one", "agent.host"), vec!["host"]),
     ] {
@@ -80,7 +81,7 @@ fn what_a_manifest_says_wrongly_is_refused_by_name() {
 #[test]
 fn a_missing_component_file_is_named() {
     let desk = Desk::new(&agent("parts/nowhere.wasm", ""));
-    refused(&desk, 1, &["agent one", "parts/nowhere.wasm", "No such file", "build it first"]);
+    refused(&desk, 1, &["line 2, column 1", "agent one", "parts/nowhere.wasm", "No such file", "build it first"]);
     nothing_begun(&desk);
     let capability = "[capability.two]\ncomponent = \"parts/two.wasm\"\n";
     desk.write_manifest(&(agent(&component("perceptor").to_string_lossy(), "") + capability));
@@ -138,7 +139,15 @@ fn a_grant_that_can_match_nothing_is_refused_with_the_name_that_was_meant() {
     let text = super::desk::csv_manifest();
     let desk = Desk::csv();
     desk.write_manifest(&text.replacen("[\"manes:table/table\"]", "[\"manes:tabel/table\"]", 1));
-    refused(&desk, 1, &["proposer is granted manes:tabel/table", "did you mean manes:table/table@0.1?"]);
+    refused(
+        &desk,
+        1,
+        &[
+            "capabilities = [\"manes:tabel/table\"]",
+            "proposer is granted manes:tabel/table",
+            "did you mean manes:table/table@0.1?",
+        ],
+    );
     let raised = "[{ interface = \"manes:table/table\", effects = { \"table.opne\" = \"write\" } }]";
     desk.write_manifest(&text.replacen("[\"manes:table/table\"]", raised, 1));
     refused(&desk, 1, &["proposer's grant of manes:table/table@0.1", "table.opne", "did you mean table.open?"]);

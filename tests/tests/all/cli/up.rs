@@ -277,3 +277,38 @@ fn a_command_says_that_the_running_host_has_another_manifest() {
     let ran = ran.arg("--manifest").arg(&other).ok();
     assert!(ran.stderr.contains("other.toml is not looked at"), "{}", ran.stderr);
 }
+
+#[test]
+fn what_is_saved_comes_into_force_where_it_is_watched() {
+    let desk = Desk::new("");
+    let script = std::fs::read(manes_tests::components::path("script")).expect("a component");
+    let file = desk.folder().join("a.wasm");
+    std::fs::write(&file, &script).expect("a file");
+    let section = |name: &str| format!("[agent.{name}]\ncomponent = \"a.wasm\"\nsubscribe = [\"{name}.do\"]\n");
+    desk.write_manifest(&section("a"));
+    let up = desk.up_with(&["--watch"]);
+    let agents = || {
+        let deployed = Cmd::reading(&desk).args(["agents", "--json"]).ok().json();
+        let agents = deployed["agents"].as_array().expect("agents").iter();
+        agents.map(|agent| (agent["name"].clone(), agent["component"].clone())).collect::<Vec<_>>()
+    };
+    let first = agents();
+    assert_eq!(first.len(), 1);
+    std::fs::write(&file, [&script[..], &[0, 2, 1, b'x']].concat()).expect("written");
+    let second = until("the new component", || Some(agents()).filter(|agents| *agents != first));
+    Cmd::manes(&desk).args(["run", "a.do", "[[\"now\"]]"]).ok();
+    desk.write_manifest("[agent");
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    assert_eq!(agents(), second, "a slip changes nothing");
+    desk.write_manifest(&(section("a") + &section("b")));
+    until("the new agent", || Some(agents()).filter(|agents| agents.len() == 2));
+    Cmd::manes(&desk).args(["run", "b.do", "[[\"now\"]]"]).ok();
+    desk.write_manifest(&section("b"));
+    until("the end of the old one", || Some(agents()).filter(|agents| agents.len() == 1 && agents[0].0 == "b"));
+    Cmd::manes(&desk).args(["run", "a.do", "[]"]).refuses(2, &["no agent takes a.do"]);
+    let ran = up.terminate();
+    for words in ["in force: a", "nothing changed: ", "in force: b", "removed: a"] {
+        assert!(ran.stderr.contains(words), "{words} is not in:\n{}", ran.stderr);
+    }
+    verified(&desk);
+}

@@ -27,7 +27,7 @@ async fn flows_complete_while_two_other_agents_spin() -> Result<()> {
     // A start reaches the ledger with an attempt's first durable append, which a spinner has none of: it is under way
     // once its agent has nothing queued.
     loop {
-        let running = host.host.agents().await?.iter().map(|agent| agent.running).sum::<u32>();
+        let running = host.host.agents().await?.iter().map(|agent| agent.running).sum::<u64>();
         if running == 2 {
             break;
         }

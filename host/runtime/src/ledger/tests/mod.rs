@@ -94,11 +94,16 @@ impl Place {
         self.home.join("heads").join(ledger.id().to_string())
     }
 
-    /// Another place that holds a copy of the folder and the home.
+    /// Another place that holds a copy of the folder and the home, as on another machine: there nobody else writes it.
     pub(super) fn copy(&self) -> Self {
         let copy = Self::new();
         copy_dir(&self.folder, &copy.folder);
         copy_dir(&self.home, &copy.home);
+        for key in fs::read_dir(copy.home.join("keys")).unwrap().map(|entry| entry.unwrap().path()) {
+            if key.extension().is_some_and(|end| end == "lock") {
+                fs::remove_file(key).unwrap();
+            }
+        }
         copy
     }
 }
