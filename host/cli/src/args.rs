@@ -134,6 +134,11 @@ pub(crate) enum Command {
         after_help = "Example: manes replay 4bf9\n         manes replay 4bf9 --agent proposer --component new.wasm"
     )]
     Replay(ReplayArgs),
+    /// Say what grants a flow needed, or why a call is allowed or denied
+    #[command(
+        after_help = "Example: manes grants suggest 4bf9\n         manes grants explain proposer GET https://example.com/"
+    )]
+    Grants(GrantsArgs),
     /// Print a completion script for a shell
     #[command(after_help = "Example: manes completion bash > /etc/bash_completion.d/manes")]
     Completion(CompletionArgs),
@@ -422,6 +427,45 @@ pub(crate) struct ReplayArgs {
     /// Run this component instead: what if?
     #[arg(long, value_name = "FILE")]
     pub(crate) component: Option<PathBuf>,
+    /// Judge the recorded calls by the grants of this manifest: which would be denied?
+    #[arg(long, value_name = "FILE", conflicts_with = "component")]
+    pub(crate) policy: Option<PathBuf>,
+}
+
+/// Arguments of `grants`.
+#[derive(Debug, Args)]
+pub(crate) struct GrantsArgs {
+    #[command(subcommand)]
+    pub(crate) command: GrantsCommand,
+}
+
+/// What can be asked about grants.
+#[derive(Debug, Subcommand)]
+pub(crate) enum GrantsCommand {
+    /// Print the least manifest under which a flow would have run as it did
+    Suggest(SuggestArgs),
+    /// Say why a call is allowed or denied by the manifest
+    #[command(
+        after_help = "A call is: GET https://example.com/path, read /data, write /data, publish some.topic, or an interface as manes:table/table"
+    )]
+    Explain(ExplainArgs),
+}
+
+/// Arguments of `grants suggest`.
+#[derive(Debug, Args)]
+pub(crate) struct SuggestArgs {
+    /// A flow or an activation, or the beginning of its id
+    pub(crate) id: String,
+}
+
+/// Arguments of `grants explain`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// Name of the agent or capability in the manifest
+    pub(crate) name: String,
+    /// The call
+    #[arg(required = true)]
+    pub(crate) call: Vec<String>,
 }
 
 /// Arguments of `completion`.

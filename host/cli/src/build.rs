@@ -68,7 +68,10 @@ pub(crate) async fn make(manifest: &Manifest, targets: impl Iterator<Item = Targ
             let file = File::options().write(true).open(&target.component);
             let made = file.with_context(|| format!("`{command}` did not make {}", target.component.display()))?;
             // A build that found nothing to do leaves the file as old as it was.
-            made.set_modified(SystemTime::now())?;
+            if let Some(newest) = newest(&manifest.folder).filter(|newest| modified(&target.component) < Some(*newest))
+            {
+                made.set_modified(newest)?;
+            }
         }
     }
     Ok(())

@@ -71,6 +71,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Restore(args) => commands::key::restore(global, args).await,
         Command::Receipt(args) => commands::receipt::receipt(global, &args),
         Command::Replay(args) => commands::replay::replay(global, args).await,
+        Command::Grants(args) => commands::grants::grants(global, args.command).await,
         Command::Completion(args) => Ok(commands::completion::completion(&args)),
     }
 }

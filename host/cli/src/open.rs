@@ -48,6 +48,7 @@ pub(crate) fn manifest(global: &Global) -> anyhow::Result<Manifest> {
 
 /// A host in this process, at work.
 pub(crate) async fn host(global: &Global) -> anyhow::Result<Host> {
+    build::refresh(&manifest(global)?).await?;
     let host = held_host(global).await?;
     host.begin().await?;
     Ok(host)
@@ -56,7 +57,6 @@ pub(crate) async fn host(global: &Global) -> anyhow::Result<Host> {
 /// A host in this process that attempts nothing yet.
 pub(crate) async fn held_host(global: &Global) -> anyhow::Result<Host> {
     let manifest = manifest(global)?;
-    build::refresh(&manifest).await?;
     // Before anything is created: a slip in the manifest must not leave a ledger and its keys behind.
     Prepared::glance(&manifest).map_err(|error| placed(&manifest, error))?;
     let progress = progress("compiling components; the next start finds them compiled");

@@ -34,7 +34,7 @@ impl Finding {
 
 /// Looks, and fails where something is missing.
 pub(crate) async fn doctor(global: &Global) -> anyhow::Result<Exit> {
-    let findings = vec![home(), rust(), target(), manifest(global), ledger(global), host(global).await];
+    let findings = [home(), rust(), target(), manifest(global), ledger(global), host(global).await];
     let style = render::Style::stdout();
     for finding in findings.iter().filter(|_| !global.json) {
         let mark = match finding.good {

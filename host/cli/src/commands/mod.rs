@@ -7,6 +7,7 @@ pub(crate) mod dead;
 pub(crate) mod doctor;
 pub(crate) mod flow;
 pub(crate) mod flows;
+pub(crate) mod grants;
 pub(crate) mod inspect;
 pub(crate) mod key;
 pub(crate) mod load;

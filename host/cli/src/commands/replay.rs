@@ -11,6 +11,9 @@ use manes_runtime::seams::Seams;
 
 /// Replays each attempt and compares.
 pub(crate) async fn replay(global: &Global, args: ReplayArgs) -> anyhow::Result<Exit> {
+    if let Some(policy) = &args.policy {
+        return super::grants::policy(global, &args.id, args.agent.as_deref(), policy).await;
+    }
     let reader = open::reader(global)?;
     let record = match open::named(&reader, &args.id)? {
         Named::Flow(flow) => query::gather(&reader, flow)?,

@@ -10,6 +10,7 @@ pub(crate) mod cmd;
 mod control;
 pub(crate) mod desk;
 mod follow;
+mod grants;
 mod help;
 mod ids;
 mod keys;

@@ -83,7 +83,10 @@ fn inspect_says_what_a_component_would_have_to_be_granted() {
     assert_eq!(of("manes:table/table@0.1"), [json!("capability")]);
     assert_eq!(of("manes:agent/log@0.1"), [json!("host")]);
     let text = Cmd::bare(&desk).args(["inspect", "--functions"]).arg(component("table")).ok().stdout;
-    assert!(text.contains("exports\n  manes:table/table@0.1\n    ") && text.contains("sha256 "), "{text}");
+    assert!(
+        text.contains("exports\n") && text.contains("\n  manes:table/table@0.1\n    ") && text.contains("sha256 "),
+        "{text}"
+    );
     std::fs::write(desk.folder().join("core.wasm"), b"\0asm\x01\0\0\0").expect("a module");
     Cmd::bare(&desk).args(["inspect", "core.wasm"]).refuses(2, &["core.wasm", "core WebAssembly module"]);
     Cmd::bare(&desk).args(["inspect", "absent.wasm"]).refuses(2, &["absent.wasm"]);

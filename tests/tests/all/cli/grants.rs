@@ -1,0 +1,88 @@
+//! `grants` and `replay --policy`: recorded calls under other grants than their own.
+
+use super::cmd::Cmd;
+use super::desk::{Desk, csv_manifest};
+
+#[test]
+fn a_recorded_flow_is_judged_by_another_manifest() {
+    let desk = Desk::csv();
+    let flow = desk.flow("how many rows?");
+    let policy = |text: &str| {
+        let file = desk.folder().join("other.toml");
+        std::fs::write(&file, text).expect("a file");
+        Cmd::reading(&desk).args(["replay", &flow, "--policy"]).arg(file)
+    };
+    let same = policy(&csv_manifest()).arg("--json").ok().json();
+    assert!(same["judged"].as_u64() > Some(10), "{same}");
+    assert_eq!(same["denied"].as_array().map(Vec::len), Some(0), "{same}");
+    let narrow = csv_manifest().replacen("capabilities = [\"manes:table/table\"]", "capabilities = []", 1);
+    let narrow = narrow.replacen("\"csv.answered\", \"csv.revise\"", "\"csv.revise\"", 1);
+    assert_ne!(narrow, csv_manifest());
+    let denied = policy(&narrow).exits(3).stdout;
+    for words in
+        ["denied proposer call", "allow with: capabilities = [\"manes:table/table\"]", "would have been denied"]
+    {
+        assert!(denied.contains(words), "{words} is not in:\n{denied}");
+    }
+    assert!(denied.contains("denied critic: publishing on csv.answered (default)"), "{denied}");
+    let gone = csv_manifest().replace("[agent.critic]", "[agent.critique]");
+    assert!(policy(&gone).exits(3).stderr.contains("has no agent critic"));
+    policy("[agent").refuses(2, &["other.toml"]);
+    Cmd::reading(&desk)
+        .args(["replay", &flow, "--policy", "x", "--component", "y"])
+        .refuses(2, &["cannot be used with"]);
+}
+
+#[test]
+fn what_is_suggested_is_enough_for_the_flow_and_for_no_more() {
+    let desk = Desk::csv();
+    let flow = desk.flow("how many rows?");
+    let suggested = Cmd::reading(&desk).args(["grants", "suggest", &flow, "--json"]).ok().json();
+    assert_eq!(suggested["perceptor"], serde_json::json!(["publish = [\"csv.parsed\"]"]));
+    let proposer = suggested["proposer"].as_array().expect("lines");
+    assert!(proposer.iter().any(|line| line == "capabilities = [\"manes:table/table\"]"), "{suggested}");
+    // A manifest of these lines denies nothing of it.
+    let mut text = String::new();
+    for (agent, lines) in suggested.as_object().expect("agents") {
+        text += &format!("[agent.{agent}]\ncomponent = \"x.wasm\"\nsubscribe = [\"x\"]\n");
+        lines
+            .as_array()
+            .expect("lines")
+            .iter()
+            .for_each(|line| text += &format!("{}\n", line.as_str().expect("a line")));
+    }
+    let file = desk.folder().join("least.toml");
+    std::fs::write(&file, text).expect("a file");
+    Cmd::reading(&desk).args(["replay", &flow, "--policy"]).arg(file).ok();
+    let shown = Cmd::reading(&desk).args(["grants", "suggest", &flow]).ok().stdout;
+    assert!(shown.contains("[agent.perceptor]\npublish = [\"csv.parsed\"]\n\n[agent."), "{shown}");
+    Cmd::reading(&desk).args(["grants", "suggest", "ffffffff"]).refuses(2, &["no flow or activation"]);
+}
+
+#[test]
+fn a_call_is_explained_by_the_rule_that_decides_it() {
+    let desk = Desk::new(
+        "[agent.a]\ncomponent = \"a.wasm\"\nsubscribe = [\"a.do\"]\npublish = [\"a.>\"]\n\
+         http = [\"GET example.com/v1/\"]\ndirectories = [{ host = \"d\", guest = \"/data\", access = \"read\" }]\n",
+    );
+    let explain = |words: &[&str]| Cmd::manes(&desk).args(["grants", "explain", "a"]).args(words);
+    for (words, rule) in [
+        (&["GET", "https://example.com/v1/x"][..], "http[0] GET example.com/v1/"),
+        (&["publish", "a.done"], "publish[0] a.>"),
+        (&["read /data/table.csv"], "directories[0] /data"),
+    ] {
+        let said = explain(words).ok().stdout;
+        assert!(said.starts_with("allowed: ") && said.contains(rule), "{words:?}: {said}");
+    }
+    for (words, line) in [
+        (&["POST", "https://example.com/v1/x"][..], "http = [\"POST example.com/v1/x\"]"),
+        (&["publish", "b.done"], "publish = [\"b.done\"]"),
+        (&["write", "/data"], "guest = \"/data\", access = \"read-write\""),
+        (&["manes:table/table"], "capabilities = [\"manes:table/table\"]"),
+    ] {
+        let said = explain(words).exits(3).stdout;
+        assert!(said.starts_with("denied: ") && said.contains(line), "{words:?}: {said}");
+    }
+    explain(&["whatever"]).refuses(2, &["a call is one of"]);
+    Cmd::manes(&desk).args(["grants", "explain", "b", "publish", "x"]).refuses(2, &["has no b; it has: a"]);
+}
