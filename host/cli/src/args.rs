@@ -159,9 +159,9 @@ pub(crate) struct BuildArgs {
     pub(crate) names: Vec<String>,
 }
 
-/// Arguments of `run`.
+/// An event to submit.
 #[derive(Debug, Args)]
-pub(crate) struct RunArgs {
+pub(crate) struct EventArgs {
     /// Topic of the event
     pub(crate) topic: String,
     /// Its data: text, @FILE, or - for standard input [default: {}]
@@ -172,6 +172,13 @@ pub(crate) struct RunArgs {
     /// Content type of the data
     #[arg(long, default_value = "application/json")]
     pub(crate) content_type: String,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) event: EventArgs,
     /// Seconds to wait for the flow to end
     #[arg(long, default_value_t = 120, value_name = "SECONDS")]
     pub(crate) timeout: u64,
@@ -180,16 +187,8 @@ pub(crate) struct RunArgs {
 /// Arguments of `emit`.
 #[derive(Debug, Args)]
 pub(crate) struct EmitArgs {
-    /// Topic of the event
-    pub(crate) topic: String,
-    /// Its data: text, @FILE, or - for standard input [default: {}]
-    pub(crate) data: Option<String>,
-    /// Id of the event: the same id twice is one event
-    #[arg(long)]
-    pub(crate) id: Option<String>,
-    /// Content type of the data
-    #[arg(long, default_value = "application/json")]
-    pub(crate) content_type: String,
+    #[command(flatten)]
+    pub(crate) event: EventArgs,
 }
 
 /// Arguments of `up`.
@@ -328,6 +327,12 @@ pub(crate) struct LogArgs {
     /// Only records of this kind
     #[arg(long)]
     pub(crate) kind: Option<String>,
+    /// Only what is no older: `10m`, `2h`, or a time as 2026-11-21T10:00:00Z
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+    /// Only what is older
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) until: Option<String>,
     /// Only the newest N
     #[arg(long, value_name = "N")]
     pub(crate) last: Option<usize>,

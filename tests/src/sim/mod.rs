@@ -7,9 +7,13 @@
 //! | [`world`] | a clock that jumps, randomness, and a network with one server, which is slow and fails |
 //! | [`machine`] | where the machine is cut off |
 //! | [`sited`] | the ledger's own places among these |
-//! | [`run`] | lives of a host, one after the other, on what the last one left, and what must hold in the end |
+//! | `jobs` | events and their clients |
+//! | [`run`] | lives of a host, one after the other, on what the last one left |
+//! | `judge` | what must hold between them and in the end |
 
 pub mod disk;
+mod jobs;
+mod judge;
 pub mod machine;
 pub mod run;
 pub mod sited;

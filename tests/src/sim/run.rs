@@ -3,27 +3,20 @@
 //! What must hold is judged twice: between two lives, on what survived, and in the end.
 
 use super::disk::{Forgotten, SimDisk};
+use super::jobs::{Job, Told, client, is_failing, is_full, jobs, keeper};
 use super::machine::{Machine, Site};
 use super::sited::Sited;
-use super::world::{Effect, SimNet, seams};
+use super::world::{SimNet, seams};
 use crate::host::engine;
 use crate::{Seed, TestHost};
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use manes_core::block::{Block, Header};
-use manes_core::ids::{Digest, EventKey};
-use manes_core::record::Kind;
-use manes_core::segment::FRAME_HEAD_BYTES;
-use manes_runtime::event::{Content, Data};
-use manes_runtime::host::{Host, HostError, Prepared, Submission};
-use manes_runtime::keystore::Keystore;
-use manes_runtime::ledger::{Accept, Embedded, Entry, KeyChange, Ledger, LedgerError, OpenError, Options, Reader};
+use anyhow::{Context as _, Result};
+use manes_core::ids::Digest;
+use manes_runtime::host::{Host, Prepared};
+use manes_runtime::ledger::{Accept, Embedded, Ledger, OpenError, Options};
 use manes_runtime::manifest::Manifest;
 use manes_runtime::provider::Mirror;
-use manes_runtime::query::{self, FlowRecord};
-use manes_runtime::replay::Replayer;
 use manes_runtime::seams::Seams;
-use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -34,10 +27,10 @@ const CHECKPOINT_EVERY: Duration = Duration::from_millis(40);
 /// 2026, in nanoseconds.
 const BEGIN_NS: u64 = 1_767_225_600_000_000_000;
 const HOUR_NS: u64 = 3_600_000_000_000;
-/// Of simulated time: longer than any flow, its retries and a clock that was put back take.
-const GUARD: Duration = Duration::from_secs(3 * 3_600);
-const LEDGER: &str = "/data/ledger";
-const HOME: &str = "/home";
+/// Where the ledger lies.
+pub(super) const LEDGER: &str = "/data/ledger";
+/// Where keys and heads lie.
+pub(super) const HOME: &str = "/home";
 
 /// What a run is made of.
 #[derive(Debug, Clone)]
@@ -77,28 +70,6 @@ pub struct Outcome {
     pub left_out: u64,
 }
 
-/// An event of the workload.
-#[derive(Debug, Clone)]
-struct Job {
-    id: String,
-    script: Value,
-    /// Events on `out` that its flow makes visible.
-    outs: usize,
-    /// Requests that it needs, as `METHOD path`.
-    requests: Vec<String>,
-}
-
-/// What clients were told.
-#[derive(Debug, Default)]
-struct Told {
-    acked: BTreeSet<String>,
-    ended: BTreeSet<String>,
-    /// Events whose flows somebody may have cancelled.
-    cancelled: BTreeSet<String>,
-    /// Blocks covered by a head that somebody was given.
-    head: u64,
-}
-
 /// What goes wrong in a life beside its end.
 #[derive(Debug, Clone, Copy)]
 enum Trouble {
@@ -109,14 +80,15 @@ enum Trouble {
     Full(Duration, Duration),
 }
 
-struct Sim {
-    seed: Seed,
-    machine: Machine,
-    disk: SimDisk,
-    network: SimNet,
-    jobs: Vec<Job>,
-    told: Arc<Mutex<Told>>,
-    rotates: bool,
+/// A machine, and all that is known of it.
+pub(super) struct Sim {
+    pub(super) seed: Seed,
+    pub(super) machine: Machine,
+    pub(super) disk: SimDisk,
+    pub(super) network: SimNet,
+    pub(super) jobs: Vec<Job>,
+    pub(super) told: Arc<Mutex<Told>>,
+    pub(super) rotates: bool,
 }
 
 /// Runs one seed.
@@ -158,50 +130,6 @@ pub fn simulate(plan: &Plan) -> Result<Outcome> {
     Ok(Outcome { hits: sim.machine.hits(), digest: sim.digest(), left_out: sim.disk.left_out() })
 }
 
-/// A few events, each of one of the shapes that work comes in.
-fn jobs(seed: &mut Seed) -> Vec<Job> {
-    let count = 2 + seed.below(4);
-    (0..count)
-        .map(|number| {
-            let url = |method: &str, name: &str| (method.to_owned(), format!("/{number}/{name}"));
-            let (put, post, other) = (url("PUT", "put"), url("POST", "post"), url("PUT", "other"));
-            let must = |(method, path): &(String, String)| {
-                json!(["must", ["http", method, format!("http://127.0.0.1:8080{path}")]])
-            };
-            let emit = json!(["emit", "a.out", format!("out {number}")]);
-            let line = |(method, path): &(String, String)| format!("{method} {path}");
-            let (script, outs, requests) = match seed.below(7) {
-                0 => (json!([must(&put), emit]), 1, vec![line(&put)]),
-                1 => (json!([["random-u64"], must(&post), emit]), 1, vec![line(&post)]),
-                2 => (
-                    json!([must(&put), ["emit-scripts", "a.more", [[must(&other), emit], [emit]]]]),
-                    2,
-                    vec![line(&put), line(&other)],
-                ),
-                3 => (
-                    json!([["emit", "a.more", json!([must(&put), emit]).to_string(), { "delay": 300 }]]),
-                    1,
-                    vec![line(&put)],
-                ),
-                4 => (
-                    json!([must(&put), ["while-attempt", 1, ["retry", "once"]], must(&other), emit]),
-                    1,
-                    vec![line(&put), line(&other)],
-                ),
-                5 => {
-                    (json!([["now"], ["say", 70_000 + number], ["emit", "a.out", format!("large {number}"), { "size": 10_000 }]]), 1, Vec::new())
-                }
-                _ => (
-                    json!([must(&put), ["sleep", 20], must(&other), ["while-attempt", 1, ["trap"]], emit]),
-                    1,
-                    vec![line(&put), line(&other)],
-                ),
-            };
-            Job { id: format!("job-{number}"), script, outs, requests }
-        })
-        .collect()
-}
-
 fn manifest() -> &'static Manifest {
     static MANIFEST: OnceLock<Manifest> = OnceLock::new();
     MANIFEST.get_or_init(|| {
@@ -226,32 +154,6 @@ fn mirror() -> Arc<Mirror> {
         mirror
     });
     made.clone()
-}
-
-/// What a client may be told when its host has troubles of its own, and comes again.
-fn is_passing(error: &HostError) -> bool {
-    matches!(
-        error,
-        HostError::Stopped
-            | HostError::Ledger(LedgerError::NoSpace { .. } | LedgerError::Poisoned { .. } | LedgerError::Closed)
-    )
-}
-
-/// True if it is the disk that failed, as it was told to.
-fn is_failing(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause.downcast_ref::<HostError>().is_some_and(is_passing) || cause.to_string().contains("os error 5")
-    })
-}
-
-/// True if the disk had no room to begin or to end on.
-fn is_full(error: &anyhow::Error) -> bool {
-    let no_room = |cause: &(dyn std::error::Error + 'static)| {
-        matches!(cause.downcast_ref(), Some(LedgerError::NoSpace { .. }))
-            || matches!(cause.downcast_ref(), Some(HostError::Ledger(LedgerError::NoSpace { .. })))
-            || cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::StorageFull)
-    };
-    error.chain().any(no_room)
 }
 
 /// The ledger on a simulated disk, for the runtime that this is called in.
@@ -385,133 +287,7 @@ impl Sim {
         Ok(())
     }
 
-    /// What every life finds: it was promised.
-    fn judge_between(&self) -> Result<()> {
-        self.machine.start(None);
-        let told = self.told();
-        let reader = match Reader::open_on(Path::new(LEDGER), Arc::new(self.disk.clone())) {
-            Err(OpenError::Absent { .. }) if told.acked.is_empty() => return Ok(()),
-            reader => reader?,
-        };
-        let entries = entries(&reader)?;
-        let keys = roots(&entries);
-        for id in &told.acked {
-            ensure!(keys.contains(&key(&reader, id)), "{id} was acknowledged and is gone");
-        }
-        let flows = query::flows(&reader)?;
-        for id in &told.ended {
-            let flow = key(&reader, id).flow();
-            let state = flows.iter().find(|summary| summary.flow == flow).map(|summary| summary.status.clone());
-            ensure!(state.is_some_and(|state| state != "open"), "the flow of {id} had ended and is open");
-        }
-        for entry in entries.iter().filter(|entry| entry.envelope.kind() == Kind::Deployment) {
-            if let Some(component) = entry.envelope.component {
-                ensure!(reader.artifact(&component)?.is_some(), "the component of record {} is gone", entry.index);
-            }
-        }
-        let store = Keystore::new(Path::new(HOME), Arc::new(self.disk.clone()));
-        ensure!(store.root(&reader.id())?.is_some(), "the root key is gone");
-        let outside = store.head(&reader.id())?;
-        for (place, note) in [("outside", outside), ("in the folder", reader.checkpoint()?)] {
-            let size = note.map(|note| reader.verified(|verifier| verifier.extends(&note))).transpose()?;
-            let size = size.map_or(0, |head| head.size);
-            ensure!(size >= told.head, "a head of {} blocks was given out; the one kept {place} has {size}", told.head);
-        }
-        Ok(())
-    }
-
-    /// What holds when all is done.
-    fn judge(&self, replayed: bool) -> Result<()> {
-        self.judge_between()?;
-        ensure!(self.told().ended.len() == self.jobs.len(), "not every flow has ended");
-        let reader = Reader::open_on(Path::new(LEDGER), Arc::new(self.disk.clone()))?;
-        let entries = entries(&reader)?;
-        ensure!(roots(&entries).len() == self.jobs.len(), "an event is there twice, or one that nobody sent");
-        let answered: BTreeSet<Digest> = causes(&entries, Kind::Outcome);
-        for intent in entries.iter().filter(|entry| entry.envelope.kind() == Kind::Intent) {
-            ensure!(answered.contains(&intent.leaf), "the intent in record {} has no outcome", intent.index);
-        }
-        let ended = causes(&entries, Kind::End);
-        for start in entries.iter().filter(|entry| entry.envelope.kind() == Kind::Start) {
-            ensure!(ended.contains(&start.leaf), "the attempt in record {} has no end", start.index);
-        }
-        self.judge_effects(&reader, &entries)?;
-        self.judge_blocks()?;
-        if replayed { self.replay(&reader) } else { Ok(()) }
-    }
-
-    fn judge_effects(&self, reader: &Reader, entries: &[Entry]) -> Result<()> {
-        let effects = self.network.effects();
-        let flows = query::flows(reader)?;
-        let cancelled = self.told().cancelled.clone();
-        let mut keys: BTreeMap<&str, BTreeSet<&Option<String>>> = BTreeMap::new();
-        for Effect { line, key } in &effects {
-            ensure!(key.is_some(), "{line} came without a key");
-            keys.entry(line).or_default().insert(key);
-        }
-        for (line, keys) in &keys {
-            ensure!(keys.len() == 1, "{line} came under several keys: {keys:?}");
-            let times = effects.iter().filter(|effect| effect.line == *line).count();
-            ensure!(times == 1 || !line.starts_with("POST"), "{line} was carried out {times} times");
-        }
-        let distinct: BTreeSet<_> = keys.values().flatten().collect();
-        ensure!(distinct.len() == keys.len(), "two requests came under one key");
-        for job in &self.jobs {
-            let flow = key(reader, &job.id).flow();
-            let outs = entries
-                .iter()
-                .filter(|entry| entry.envelope.flow == Some(flow) && entry.envelope.topic.as_deref() == Some("a.out"));
-            let (outs, status) = (outs.count(), flows.iter().find(|f| f.flow == flow).map(|f| f.status.as_str()));
-            match status {
-                Some("done") => {
-                    ensure!(outs == job.outs, "{}: {outs} events are visible, not {}", job.id, job.outs);
-                    for line in &job.requests {
-                        ensure!(keys.contains_key(line.as_str()), "{}: done, and {line} never came", job.id);
-                    }
-                }
-                // Only what asks a server that fails, or was cancelled, may come to nothing.
-                Some("failed") if !job.requests.is_empty() || cancelled.contains(&job.id) => {
-                    ensure!(outs <= job.outs, "{}: {outs} events are visible", job.id);
-                }
-                other => bail!("{} is {other:?}", job.id),
-            }
-        }
-        Ok(())
-    }
-
-    /// No two blocks, of those that were lost too, were signed for one place of one start of the host.
-    fn judge_blocks(&self) -> Result<()> {
-        let mut places = BTreeMap::new();
-        for frame in self.disk.blocks() {
-            let payload = frame.get(FRAME_HEAD_BYTES..).context("a frame has a head")?;
-            let block = Block::decode(payload).map_err(|error| anyhow!("a block cannot be read: {error}"))?;
-            let header = Header::decode(&block.header)?;
-            let place = (header.ledger, header.host, header.incarnation, header.number);
-            let other = places.insert(place, block.hash());
-            ensure!(other.is_none_or(|other| other == block.hash()), "two blocks were signed for {place:?}");
-        }
-        Ok(())
-    }
-
-    fn replay(&self, reader: &Reader) -> Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-        let mut replayer = Replayer::new(engine().clone(), Seams::system(), None)?;
-        for job in &self.jobs {
-            let record: FlowRecord = query::gather(reader, key(reader, &job.id).flow())?;
-            for attempt in &record.attempts {
-                let verdict = runtime.block_on(replayer.replay(reader, attempt))?;
-                ensure!(
-                    verdict.identical,
-                    "{} attempt {:?} does not replay: {verdict:?}",
-                    job.id,
-                    attempt.start.envelope.attempt
-                );
-            }
-        }
-        Ok(())
-    }
-
-    fn told(&self) -> std::sync::MutexGuard<'_, Told> {
+    pub(super) fn told(&self) -> std::sync::MutexGuard<'_, Told> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -524,88 +300,4 @@ impl Sim {
         all.extend_from_slice(format!("{:?} {:?}", self.network.effects(), self.told().acked).as_bytes());
         Digest::of(&all)
     }
-}
-
-/// Submits an event until it is there, and waits for the end of its flow.
-async fn client(host: Arc<Host>, job: Job, told: Arc<Mutex<Told>>, machine: Machine, late: Duration) -> Result<()> {
-    tokio::time::sleep(late).await;
-    let submitted = loop {
-        let content = Content {
-            content_type: "application/json".into(),
-            data: Data::Text(job.script.to_string()),
-            extensions: BTreeMap::new(),
-        };
-        let (id, topic) = (job.id.clone(), "a.do".to_owned());
-        match host.submit(Submission { submitter: "client/sim".into(), id, topic, content }).await {
-            Ok(submitted) => break submitted,
-            Err(HostError::Ledger(LedgerError::NoSpace { .. })) => tokio::time::sleep(Duration::from_secs(1)).await,
-            Err(error) if is_passing(&error) => return Err(error.into()),
-            Err(error) => bail!("{} was refused: {error}", job.id),
-        }
-    };
-    told.lock().unwrap_or_else(PoisonError::into_inner).acked.insert(job.id.clone());
-    machine.pass(Site::AckAfter).await;
-    let ended = tokio::time::timeout(GUARD, host.flow_ended(&submitted)).await;
-    ended.map_err(|_| anyhow!("{} does not end", job.id))??;
-    told.lock().unwrap_or_else(PoisonError::into_inner).ended.insert(job.id);
-    Ok(())
-}
-
-/// Asks for a head once in a life; in some it rotates the host's key, in some it cancels a flow.
-async fn keeper(
-    host: Arc<Host>,
-    told: Arc<Mutex<Told>>,
-    rotates: bool,
-    cancels: Option<String>,
-    late: u64,
-) -> Result<()> {
-    tokio::time::sleep(Duration::from_millis(late)).await;
-    let ledger = host.ledger().clone();
-    if let Some(id) = cancels {
-        let flow = EventKey::external(&ledger.id(), "client/sim", "client/sim", &id).flow();
-        told.lock().unwrap_or_else(PoisonError::into_inner).cancelled.insert(id);
-        match host.cancel(flow, "client/sim").await {
-            // It has ended, or was not sent yet.
-            Ok(()) | Err(HostError::Ended { .. }) => {}
-            Err(error) if is_passing(&error) => return Ok(()),
-            Err(error) => bail!("a flow was not cancelled: {error}"),
-        }
-    }
-    if rotates {
-        match ledger.change_keys(KeyChange::Rotate { keep_old: false }).await {
-            Err(LedgerError::Keys { why }) => bail!("the key was not rotated: {why}"),
-            // A disk that fails or is full is no business of this test.
-            _changed => {}
-        }
-    }
-    let Ok(note) = ledger.checkpoint().await else { return Ok(()) };
-    let size: u64 = note.lines().nth(1).and_then(|line| line.parse().ok()).context("a checkpoint has a size")?;
-    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-    told.head = told.head.max(size);
-    Ok(())
-}
-
-fn key(reader: &Reader, id: &str) -> EventKey {
-    EventKey::external(&reader.id(), "client/sim", "client/sim", id)
-}
-
-fn entries(reader: &Reader) -> Result<Vec<Entry>> {
-    let mut entries: Vec<Entry> = Vec::new();
-    loop {
-        let more = reader.read(entries.len() as u64, 1_000)?;
-        if more.is_empty() {
-            return Ok(entries);
-        }
-        entries.extend(more);
-    }
-}
-
-/// Keys of the events that came from outside; each is there once.
-fn roots(entries: &[Entry]) -> Vec<EventKey> {
-    let root = |entry: &&Entry| entry.envelope.kind() == Kind::Event && entry.envelope.cause.is_none();
-    entries.iter().filter(root).filter_map(|entry| entry.envelope.event).collect()
-}
-
-fn causes(entries: &[Entry], kind: Kind) -> BTreeSet<Digest> {
-    entries.iter().filter(|entry| entry.envelope.kind() == kind).filter_map(|entry| entry.envelope.cause).collect()
 }

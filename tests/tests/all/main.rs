@@ -13,6 +13,7 @@ mod http;
 mod languages;
 mod limits;
 mod replay;
+mod resume;
 mod routing;
 mod verifiers;
 mod waist;

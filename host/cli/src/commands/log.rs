@@ -12,6 +12,7 @@ use manes_core::topic::{Pattern, Topic};
 use manes_runtime::ledger::Entry;
 use manes_runtime::records::Records as _;
 use manes_runtime::router::GIVEN_UP;
+use manes_runtime::seams::Seams;
 use serde_json::json;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -85,6 +86,19 @@ pub(crate) async fn tail(global: &Global, args: TailArgs) -> anyhow::Result<Exit
     }
 }
 
+/// A time as it is given: so long ago, or by the calendar.
+fn time(option: &str, text: Option<&str>) -> anyhow::Result<Option<u64>> {
+    let Some(text) = text else { return Ok(None) };
+    let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    if let Ok(ago) = humantime::parse_duration(text) {
+        return Ok(Some(Seams::system().clock.now_ns().saturating_sub(ns(ago))));
+    }
+    let time = humantime::parse_rfc3339_weak(text).ok();
+    let since = time.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    let odd = || usage(format!("{option}: {text:?} is no time; as in 10m, 2h, 2026-11-21T10:00:00Z"));
+    since.map(|since| Some(ns(since))).ok_or_else(odd)
+}
+
 struct Filter {
     /// False to leave out what belongs to a single call.
     calls: bool,
@@ -92,6 +106,8 @@ struct Filter {
     agent: Option<String>,
     topic: Option<Pattern>,
     kind: Option<String>,
+    /// Nanoseconds since 1970.
+    times: std::ops::Range<u64>,
     /// Calls name their activation only: what each activation belongs to.
     activations: HashMap<ActivationId, (Option<FlowId>, String)>,
 }
@@ -105,7 +121,9 @@ impl Filter {
         let topic = args.topic.as_deref().map(str::parse).transpose();
         let topic = topic.map_err(|error| usage(format!("--topic: {error}")))?;
         let (agent, kind) = (args.agent.clone(), args.kind.clone());
-        Ok(Self { calls: true, flow: None, agent, topic, kind, activations: HashMap::new() })
+        let (since, until) = (time("--since", args.since.as_deref())?, time("--until", args.until.as_deref())?);
+        let times = since.unwrap_or(0)..until.unwrap_or(u64::MAX);
+        Ok(Self { calls: true, flow: None, agent, topic, kind, times, activations: HashMap::new() })
     }
 
     fn passes(&mut self, entry: &Entry) -> bool {
@@ -120,6 +138,7 @@ impl Filter {
             envelope.topic.as_deref().and_then(|topic| topic.parse::<Topic>().ok()).is_some_and(|t| pattern.matches(&t))
         };
         (self.calls || !matches!(envelope.kind(), Kind::Start | Kind::Intent | Kind::Outcome))
+            && self.times.contains(&envelope.time_ns)
             && self.flow.is_none_or(|wanted| flow == Some(wanted))
             && self.agent.as_ref().is_none_or(|wanted| agent == Some(wanted))
             && self.topic.as_ref().is_none_or(on_topic)

@@ -1,6 +1,6 @@
 //! `manes run`: an event in, results out.
 
-use crate::args::{EmitArgs, Global, RunArgs};
+use crate::args::{EmitArgs, EventArgs, Global, RunArgs};
 use crate::control::Gone;
 use crate::exit::{Exit, usage};
 use crate::output::{say, tell};
@@ -12,13 +12,7 @@ use std::path::Path;
 
 /// Submits the event, waits, prints the results.
 pub(crate) async fn run(global: &Global, args: RunArgs) -> anyhow::Result<Exit> {
-    let request = RunRequest {
-        id: args.id.map_or_else(random_id, Ok)?,
-        topic: args.topic,
-        content_type: args.content_type,
-        data: data(args.data.as_deref().unwrap_or("{}"))?,
-        timeout_ms: args.timeout.saturating_mul(1000),
-    };
+    let request = request(args.event, args.timeout.saturating_mul(1000))?;
     let session = Either::open(global).await?;
     let id = request.id.clone();
     let reply = session.ask(Request::Run(request)).await.map_err(|error| match error.downcast_ref::<Gone>() {
@@ -37,13 +31,7 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> anyhow::Result<Exit> 
 
 /// Submits the event. Without a running host it lies in the ledger until the next one.
 pub(crate) async fn emit(global: &Global, args: EmitArgs) -> anyhow::Result<Exit> {
-    let request = RunRequest {
-        id: args.id.map_or_else(random_id, Ok)?,
-        topic: args.topic,
-        content_type: args.content_type,
-        data: data(args.data.as_deref().unwrap_or("{}"))?,
-        timeout_ms: 0,
-    };
+    let request = request(args.event, 0)?;
     let running = Either::running(global).await?;
     let later = running.is_none();
     let session = match running {
@@ -67,6 +55,12 @@ pub(crate) async fn emit(global: &Global, args: EmitArgs) -> anyhow::Result<Exit
         tell!("no host is running: `manes{options} up` handles it");
     }
     Ok(Exit::Done)
+}
+
+fn request(event: EventArgs, timeout_ms: u64) -> anyhow::Result<RunRequest> {
+    let EventArgs { topic, data: argument, id, content_type } = event;
+    let data = data(argument.as_deref().unwrap_or("{}"))?;
+    Ok(RunRequest { id: id.map_or_else(random_id, Ok)?, topic, content_type, data, timeout_ms })
 }
 
 fn random_id() -> anyhow::Result<String> {

@@ -4,15 +4,18 @@
 //! that starts again knows what the last one knew. Its queues hold positions in the ledger, never content.
 
 mod closing;
+mod command;
 mod routes;
 pub mod state;
 mod task;
 #[cfg(test)]
 mod tests;
+mod view;
 mod window;
 mod work;
 
+pub use command::{Command, Handle, RouterError};
 pub use routes::Routes;
-pub use state::AgentView;
-pub use task::{Command, Handle, RouterError, start};
+pub use task::start;
+pub use view::AgentView;
 pub use work::{GIVEN_UP, Phase, Work};

@@ -48,3 +48,20 @@ fn tail_shows_what_comes_until_it_is_interrupted() {
     assert_eq!(tail.end("tail").code, Some(0));
     up.terminate();
 }
+
+#[test]
+fn the_log_is_cut_by_time() {
+    let desk = Desk::csv();
+    desk.flow("how many rows?");
+    let count = |args: &[&str]| Cmd::reading(&desk).args(["log", "--json"]).args(args).ok().json_lines().len();
+    let all = count(&[]);
+    assert!(all > 50);
+    assert_eq!((count(&["--since", "1h"]), count(&["--until", "1h"])), (all, 0));
+    assert_eq!((count(&["--until", "2026-01-02T00:00:00Z"]), count(&["--since", "2100-01-01 00:00:00"])), (0, 0));
+    let middle = Cmd::reading(&desk).args(["log", "--json"]).ok().json_lines()[all / 2]["time_ns"].clone();
+    let middle = middle.as_u64().expect("a time");
+    let middle = manes_runtime::time::rfc3339(middle);
+    let (before, after) = (count(&["--until", &middle]), count(&["--since", &middle]));
+    assert!(before + after == all && before > 0 && after > 0, "{before} and {after} of {all}");
+    Cmd::reading(&desk).args(["log", "--since", "soon"]).refuses(2, &["--since", "is no time", "10m"]);
+}
