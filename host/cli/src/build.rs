@@ -16,7 +16,7 @@ use std::time::SystemTime;
 use tokio::process::Command;
 
 /// Folders that hold no sources.
-const NO_SOURCES: [&str; 6] = ["target", "node_modules", "__pycache__", ".git", "ledger", "venv"];
+const NO_SOURCES: [&str; 5] = ["target", "node_modules", "__pycache__", ".git", "venv"];
 /// Files that are looked at, at most: beyond that it is no project's folder.
 const FILES_MAX: usize = 50_000;
 
@@ -103,7 +103,7 @@ pub(crate) fn newest(folder: &Path) -> Option<SystemTime> {
             let name = entry.file_name().to_string_lossy().into_owned();
             let Ok(kind) = entry.file_type() else { continue };
             if kind.is_dir() {
-                if !NO_SOURCES.contains(&name.as_str()) {
+                if !NO_SOURCES.contains(&name.as_str()) && !entry.path().ends_with(".manes/ledger") {
                     folders.push(entry.path());
                 }
                 continue;

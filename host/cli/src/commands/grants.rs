@@ -10,6 +10,7 @@ use crate::{open, render};
 use manes_core::lens::{Access, Facts, Seen, request_facts};
 use manes_core::policy::{Decision, Grants, Least};
 use manes_runtime::deploy::DeploymentBody;
+use manes_runtime::ledger::Reader;
 use manes_runtime::manifest::Manifest;
 use manes_runtime::query::{self, AttemptRecord, FlowRecord, Named};
 use manes_runtime::replay::Replayer;
@@ -35,12 +36,11 @@ struct Heard<'a> {
 }
 
 /// Runs the attempts of a flow again to hear what they ask for.
-async fn hear<'a>(global: &Global, record: &'a FlowRecord) -> anyhow::Result<Vec<Heard<'a>>> {
-    let reader = open::reader(global)?;
+async fn hear<'a>(reader: &Reader, record: &'a FlowRecord) -> anyhow::Result<Vec<Heard<'a>>> {
     let mut replayer = Replayer::new(open::wasm()?, Seams::system(), None)?;
     let mut heard = Vec::new();
     for attempt in &record.attempts {
-        match replayer.asked(&reader, attempt).await {
+        match replayer.asked(reader, attempt).await {
             Ok((verdict, asked)) => {
                 if !verdict.identical {
                     tell!("{} did not replay identically: what it asked for may be incomplete", attempt.agent());
@@ -54,11 +54,10 @@ async fn hear<'a>(global: &Global, record: &'a FlowRecord) -> anyhow::Result<Vec
     Ok(heard)
 }
 
-fn recorded(global: &Global, id: &str) -> anyhow::Result<FlowRecord> {
-    let reader = open::reader(global)?;
-    let record = match open::named(&reader, id)? {
-        Named::Flow(flow) => query::gather(&reader, flow)?,
-        Named::Activation(id) => query::gather_activation(&reader, id)?,
+fn recorded(reader: &Reader, id: &str) -> anyhow::Result<FlowRecord> {
+    let record = match open::named(reader, id)? {
+        Named::Flow(flow) => query::gather(reader, flow)?,
+        Named::Activation(id) => query::gather_activation(reader, id)?,
     };
     if record.attempts.is_empty() {
         return Err(usage("nothing of it was begun yet: there is nothing to judge"));
@@ -84,10 +83,11 @@ struct Judged {
 /// Judges a flow by the grants of another manifest.
 pub(crate) async fn policy(global: &Global, id: &str, agent: Option<&str>, file: &Path) -> anyhow::Result<Exit> {
     let manifest = Manifest::read(file).map_err(|error| usage(error.to_string()))?;
-    let record = recorded(global, id)?;
+    let reader = open::reader(global)?;
+    let record = recorded(&reader, id)?;
     let mut denied = Vec::new();
     let mut judged = 0_u64;
-    for Heard { attempt, asked, topics } in hear(global, &record).await? {
+    for Heard { attempt, asked, topics } in hear(&reader, &record).await? {
         if agent.is_some_and(|only| only != attempt.agent()) {
             continue;
         }
@@ -160,9 +160,10 @@ fn of(attempt: &AttemptRecord, call: Option<u64>, function: Option<String>, what
 
 /// The least manifest under which a flow would have run as it did.
 async fn suggest(global: &Global, args: &SuggestArgs) -> anyhow::Result<Exit> {
-    let record = recorded(global, &args.id)?;
+    let reader = open::reader(global)?;
+    let record = recorded(&reader, &args.id)?;
     let mut least: BTreeMap<String, (Least, Option<DeploymentBody>)> = BTreeMap::new();
-    for Heard { attempt, asked, topics } in hear(global, &record).await? {
+    for Heard { attempt, asked, topics } in hear(&reader, &record).await? {
         let (least, body) = least.entry(attempt.agent().to_owned()).or_default();
         // What was denied was denied, and the flow ran all the same.
         asked.iter().filter(|asked| asked.decision.is_allowed()).for_each(|asked| least.called(&asked.seen.facts));
