@@ -36,8 +36,10 @@ pub(crate) struct Global {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make a project with an agent that runs
-    #[command(after_help = "Example: manes new hello && cd hello && manes run hello.greet '{\"name\":\"Ada\"}'")]
+    /// Make a project with an agent that runs, or with a capability
+    #[command(
+        after_help = "Example: manes new hello && cd hello && manes run hello.greet '{\"name\":\"Ada\"}'\n         manes new words --capability"
+    )]
     New(NewArgs),
     /// Build the components of the manifest, with the commands that it names
     #[command(after_help = "`run` and `up` build what is older than its sources by themselves.\nExample: manes build")]
@@ -134,11 +136,27 @@ pub(crate) enum Command {
         after_help = "Example: manes replay 4bf9\n         manes replay 4bf9 --agent proposer --component new.wasm"
     )]
     Replay(ReplayArgs),
+    /// Make interfaces of other components importable here
+    #[command(
+        after_help = "Writes the interfaces that FILE exports into wit/ beside the manifest, and says how an agent calls them.\nExample: manes wit add ../words/target/wasm32-wasip2/release/words.wasm"
+    )]
+    Wit(WitArgs),
+    /// Run the components against cases: events in, calls with scripted answers, events out
+    #[command(
+        after_help = "Cases are files in cases/ beside the manifest. The host is the real one; its ledger is in memory, and its clock\nstands still while there is something to do.\nExample: manes test\n         manes test --from 4bf9"
+    )]
+    Test(TestArgs),
+    /// Print the JSON schema of manes.toml, for editors
+    #[command(after_help = "Example: manes schema > manes.schema.json")]
+    Schema,
     /// Say what grants a flow needed, or why a call is allowed or denied
     #[command(
         after_help = "Example: manes grants suggest 4bf9\n         manes grants explain proposer GET https://example.com/"
     )]
     Grants(GrantsArgs),
+    /// Write the pages of the documentation that are made of the code
+    #[command(hide = true)]
+    Reference(ReferenceArgs),
     /// Print a completion script for a shell
     #[command(after_help = "Example: manes completion bash > /etc/bash_completion.d/manes")]
     Completion(CompletionArgs),
@@ -147,9 +165,12 @@ pub(crate) enum Command {
 /// Arguments of `new`.
 #[derive(Debug, Args)]
 pub(crate) struct NewArgs {
-    /// A new folder; its name is the agent's
+    /// A new folder; its name is the agent's or the capability's
     #[arg(value_name = "NAME")]
     pub(crate) folder: PathBuf,
+    /// Make a capability: a component that implements an interface for agents
+    #[arg(long)]
+    pub(crate) capability: bool,
 }
 
 /// Arguments of `build`.
@@ -200,6 +221,55 @@ pub(crate) struct UpArgs {
     /// Build and swap what is saved: sources, components, the manifest
     #[arg(long)]
     pub(crate) watch: bool,
+}
+
+/// Arguments of `reference`.
+#[derive(Debug, Args)]
+pub(crate) struct ReferenceArgs {
+    /// The folder of the documentation
+    pub(crate) folder: PathBuf,
+    /// Write nothing; fail if a page is not what the code says
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+/// Arguments of `wit`.
+#[derive(Debug, Args)]
+pub(crate) struct WitArgs {
+    #[command(subcommand)]
+    pub(crate) command: WitCommand,
+}
+
+/// What can be done about interfaces.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WitCommand {
+    /// Write the interfaces that a component exports into wit/
+    Add(WitAddArgs),
+}
+
+/// Arguments of `wit add`.
+#[derive(Debug, Args)]
+pub(crate) struct WitAddArgs {
+    /// The component of a capability
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+/// Arguments of `test`.
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// Files, or folders of files [default: cases/ beside the manifest]
+    #[arg(value_name = "CASE")]
+    pub(crate) cases: Vec<PathBuf>,
+    /// Write what came into the cases that fail
+    #[arg(long)]
+    pub(crate) update: bool,
+    /// Make a case of a recorded flow
+    #[arg(long, value_name = "FLOW", conflicts_with_all = ["cases", "update"])]
+    pub(crate) from: Option<String>,
+    /// The file of that case [default: cases/TOPIC-FLOW.toml]
+    #[arg(long, value_name = "FILE", requires = "from")]
+    pub(crate) to: Option<PathBuf>,
 }
 
 /// Arguments of `inspect`.

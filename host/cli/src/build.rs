@@ -16,7 +16,7 @@ use std::time::SystemTime;
 use tokio::process::Command;
 
 /// Folders that hold no sources.
-const NO_SOURCES: [&str; 5] = ["target", "node_modules", "__pycache__", ".git", "venv"];
+const NO_SOURCES: [&str; 6] = ["target", "cases", "node_modules", "__pycache__", ".git", "venv"];
 /// Files that are looked at, at most: beyond that it is no project's folder.
 const FILES_MAX: usize = 50_000;
 

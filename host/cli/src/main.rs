@@ -7,6 +7,7 @@ mod build;
 mod commands;
 mod control;
 mod exit;
+mod files;
 mod open;
 mod output;
 mod paths;
@@ -71,6 +72,10 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Restore(args) => commands::key::restore(global, args).await,
         Command::Receipt(args) => commands::receipt::receipt(global, &args),
         Command::Replay(args) => commands::replay::replay(global, args).await,
+        Command::Wit(args) => commands::wit::wit(global, args.command),
+        Command::Test(args) => commands::test::test(global, args).await,
+        Command::Reference(args) => commands::reference::reference(global, &args),
+        Command::Schema => Ok(commands::completion::schema()),
         Command::Grants(args) => commands::grants::grants(global, args.command).await,
         Command::Completion(args) => Ok(commands::completion::completion(&args)),
     }

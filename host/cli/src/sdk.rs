@@ -1,4 +1,4 @@
-//! The SDK and the contract, carried in the binary: a project needs no checkout of Manes.
+//! The SDK, the contract and the manifest's schema, carried in the binary: a project needs no checkout of Manes.
 
 use anyhow::Context as _;
 use include_dir::{Dir, DirEntry, include_dir};
@@ -54,6 +54,7 @@ fn files() -> Vec<(PathBuf, Vec<u8>)> {
     for (root, dir) in [("sdk-guest", &SDK), ("wit", &WIT)] {
         collect(Path::new(root), dir, &mut files);
     }
+    files.push((PathBuf::from("manes.schema.json"), manes_runtime::manifest::SCHEMA.as_bytes().to_vec()));
     files.sort();
     files
 }

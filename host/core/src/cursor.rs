@@ -236,6 +236,19 @@ fn difference(call: &RecordedCall, function: &FunctionId, signature: &Signature,
 }
 
 impl RecordedCall {
+    /// The arguments, if they can be read under this type.
+    #[must_use]
+    pub fn arguments(&self, signature: &Signature) -> Option<Vec<Value>> {
+        decode_args(signature, &self.args)
+    }
+
+    /// What it returned, if it did and that can be read under this type.
+    #[must_use]
+    pub fn returned(&self, signature: &Signature) -> Option<Value> {
+        let Recorded::Returned(bytes) = &self.outcome else { return None };
+        Value::decode(signature.result.as_ref()?, &mut Reader::new(bytes)).ok()
+    }
+
     fn text(&self, signature: &Signature, function: &FunctionId) -> CallText {
         let args = (self.function == *function).then(|| decode_args(signature, &self.args)).flatten();
         CallText::new(&self.function, &self.args, args.unwrap_or_default().iter())

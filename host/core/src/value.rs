@@ -232,6 +232,31 @@ impl Value {
         }
     }
 
+    /// The same value with each handle replaced by what `name` makes of it; `None` where it makes nothing of one.
+    #[must_use]
+    pub fn with_handles(&self, name: &dyn Fn(&Handle) -> Option<Handle>) -> Option<Self> {
+        let one = |value: &Self| value.with_handles(name);
+        let all = |items: &[Self]| items.iter().map(one).collect::<Option<Vec<_>>>();
+        let boxed = |value: &Option<Box<Self>>| match value.as_deref() {
+            Some(value) => one(value).map(|value| Some(Box::new(value))),
+            None => Some(None),
+        };
+        Some(match self {
+            Self::Handle(handle) => Self::Handle(name(handle)?),
+            Self::List(items) => Self::List(all(items)?),
+            Self::Tuple(items) => Self::Tuple(all(items)?),
+            Self::Record(fields) => {
+                let field = |(key, value): &(String, Self)| Some((key.clone(), one(value)?));
+                Self::Record(fields.iter().map(field).collect::<Option<_>>()?)
+            }
+            Self::Variant(case, value) => Self::Variant(case.clone(), boxed(value)?),
+            Self::Option(value) => Self::Option(boxed(value)?),
+            Self::Result(Ok(value)) => Self::Result(Ok(boxed(value)?)),
+            Self::Result(Err(value)) => Self::Result(Err(boxed(value)?)),
+            plain => plain.clone(),
+        })
+    }
+
     /// The text, if this is a string or an enum's case.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {

@@ -184,6 +184,7 @@ fn waist(deployment: &Deployment, attempt: u32, journal: &Journal, mirror: &Arc<
     };
     let (grants, capabilities) = (deployment.grants.clone(), deployment.capabilities.clone());
     let providers = Providers::new(surroundings, mirror.clone(), capabilities, grants.clone(), journal.clone());
+    let providers = providers.scripted(deployment.script.clone());
     let waist = Waist::new(Scope::Agent, journal.clone(), providers, grants, deployment.limits.clone());
     waist.under(deployment.in_force.clone()).judged(deployment.judge.clone())
 }

@@ -8,6 +8,7 @@ use crate::component::{LoadError, Loaded};
 use crate::engine::Wasm;
 use crate::ledger::Entry;
 use crate::provider::Capabilities;
+use crate::script::Script;
 use crate::waist::Judge;
 use manes_core::ids::Digest;
 use manes_core::item::Item;
@@ -47,6 +48,8 @@ pub struct Deployment {
     pub in_force: Option<Arc<Grants>>,
     /// Who wants to know what is asked for.
     pub judge: Option<Arc<Judge>>,
+    /// What answers in the place of providers, in a test.
+    pub script: Option<Arc<Script>>,
     /// What an attempt may use.
     pub limits: Limits,
     /// Its config.

@@ -7,7 +7,7 @@ mod place;
 
 use manes_core::fate::ATTEMPTS_RETRY;
 use manes_core::limits::{Limit, Limits};
-use manes_core::policy::{CapabilityGrant, DirectoryGrant, Grants, HttpGrant};
+use manes_core::policy::{CapabilityGrant, DirectoryGrant, Grants, HttpGrant, distinct_directories, variable_names};
 use manes_core::topic::Pattern;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -19,6 +19,9 @@ use thiserror::Error;
 const CONCURRENCY_DEFAULT: u32 = 4;
 /// Most attempts of one agent at a time: each holds an instance of the pool.
 pub const CONCURRENCY_MAX: u32 = 64;
+
+/// The JSON schema of a manifest, for editors and other tools. Finer rules are in the code alone.
+pub const SCHEMA: &str = include_str!("manifest/schema.json");
 
 /// Why a manifest cannot be used.
 #[derive(Debug, Error)]
@@ -80,10 +83,10 @@ pub struct AgentSection {
     #[serde(default)]
     pub http: Vec<HttpGrant>,
     /// Directories that it sees.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "distinct_directories")]
     pub directories: Vec<DirectoryGrant>,
     /// Variables of the host's environment that it sees.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "variable_names")]
     pub env: Vec<String>,
     /// Interfaces of capabilities that it may call.
     #[serde(default)]
@@ -118,10 +121,10 @@ pub struct CapabilitySection {
     #[serde(default)]
     pub http: Vec<HttpGrant>,
     /// Directories that it sees.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "distinct_directories")]
     pub directories: Vec<DirectoryGrant>,
     /// Variables of the host's environment that it sees.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "variable_names")]
     pub env: Vec<String>,
     /// Interfaces of other capabilities that it may call.
     #[serde(default)]

@@ -18,7 +18,6 @@ use crate::waist::{Asked, Ended, Judge};
 use manes_core::cursor::{Cursor, Divergence, Strictness};
 use manes_core::diff::{Difference, show};
 use manes_core::ids::{ActivationId, Digest};
-use manes_core::item::Item;
 use manes_core::record::EndStatus;
 use manes_core::value::Value;
 use serde::{Deserialize, Serialize};
@@ -216,6 +215,7 @@ fn deployment(body: &DeploymentBody, loaded: Arc<crate::component::Loaded>, leaf
         grants: Arc::new(body.grants.clone()),
         in_force: None,
         judge: None,
+        script: None,
         limits: body.limits.clone(),
         config: body.config.clone(),
         // Nothing is asked of the surroundings: the record answers.
@@ -246,7 +246,7 @@ fn compare(
     if expected.imposed() {
         return None;
     }
-    let message = recorded_message(recorded);
+    let message = recorded.message();
     let same_words = strictness == Strictness::WhatIf || message == run.message;
     if expected != run.status || (!same_words && is_guests(expected)) {
         let text = |status: EndStatus, message: &str| match message {
@@ -261,11 +261,6 @@ fn compare(
 /// True where the words are the guest's own; traps and faults are worded by the engine.
 const fn is_guests(status: EndStatus) -> bool {
     matches!(status, EndStatus::Rejected | EndStatus::Retry | EndStatus::Exited)
-}
-
-fn recorded_message(recorded: &AttemptRecord) -> String {
-    let body = recorded.end.as_ref().and_then(|end| end.body.as_deref()).and_then(|body| Item::decode(body).ok());
-    body.as_ref().and_then(|item| item.get("message")).and_then(Item::as_text).unwrap_or_default().to_owned()
 }
 
 fn compare_emitted(recorded: &AttemptRecord, emitted: &[Emitted]) -> Option<Divergence> {

@@ -3,6 +3,10 @@
 //! Nothing else in this crate asks the operating system for them, so that a simulation can hold all three; what is
 //! read and written on a disk has a seam of its own, [`crate::ledger::disk`].
 
+mod still;
+
+pub use still::{SeededEntropy, StillClock};
+
 use std::fmt::Debug;
 use std::io;
 use std::net::SocketAddr;
@@ -36,6 +40,11 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>
 pub trait Network: Send + Sync + Debug {
     /// The addresses of a name, or the one that a literal spells.
     fn resolve<'a>(&'a self, host: &'a str, port: u16) -> Answer<'a, Vec<SocketAddr>>;
+    /// True if a connection is secured by what stands here, so that no TLS is put on it. Only where nothing leaves the
+    /// process, as in a test, is that so.
+    fn is_secured(&self) -> bool {
+        false
+    }
     /// A connection.
     fn connect(&self, address: SocketAddr) -> Answer<'_, Box<dyn Stream>>;
 }

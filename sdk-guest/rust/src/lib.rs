@@ -38,10 +38,11 @@
 //! | log | [`log::info!`](log::info), with fields after a semicolon |
 //! | read settings, count attempts | [`context::config`], [`context::attempt`] |
 //! | provide a capability | [`capability!`] |
-//! | test without a host | [`testing`] |
+//! | call a capability, with mocks in tests | [`imports!`] |
+//! | test without a host | [`testing`]: [one handler](testing::run), or [several on a bus](testing::Bus) |
 //!
 //! Invariant: handlers are plain functions of their arguments. The exports exist only in a Wasm build, so that
-//! the same crate compiles and tests natively; there, log and context go to [`testing`] instead of a host.
+//! the same crate compiles and tests natively; there, log, context and imports go to [`testing`] instead of a host.
 
 mod agent;
 mod capability;
@@ -49,6 +50,7 @@ pub mod context;
 mod draft;
 mod event;
 mod failure;
+mod imports;
 mod info;
 pub mod log;
 pub mod prelude;

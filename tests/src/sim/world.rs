@@ -2,31 +2,12 @@
 
 use super::machine::{Machine, Site};
 use crate::Seed;
-use manes_runtime::seams::{Answer, Clock, Entropy, Network, Seams, Stream};
+use manes_runtime::seams::{Answer, Entropy, Network, Seams, StillClock, Stream};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream};
-use tokio::time::Instant;
-
-/// The runtime's clock, which stands still while anything can be done, from a date on.
-#[derive(Debug)]
-struct SimClock {
-    start: Instant,
-    /// Nanoseconds since 1970 at the start.
-    wall_ns: u64,
-}
-
-impl Clock for SimClock {
-    fn now_ns(&self) -> u64 {
-        self.wall_ns + self.monotonic_ns()
-    }
-
-    fn monotonic_ns(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
-}
 
 #[derive(Debug)]
 struct SimEntropy(Mutex<Seed>);
@@ -140,7 +121,7 @@ impl Network for SimNet {
 #[must_use]
 pub fn seams(network: &SimNet, wall_ns: u64, entropy: Seed) -> Seams {
     Seams {
-        clock: Arc::new(SimClock { start: Instant::now(), wall_ns }),
+        clock: Arc::new(StillClock::at(wall_ns)),
         entropy: Arc::new(SimEntropy(Mutex::new(entropy))),
         network: Arc::new(network.clone()),
     }

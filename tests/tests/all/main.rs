@@ -15,5 +15,6 @@ mod limits;
 mod replay;
 mod resume;
 mod routing;
+mod schema;
 mod verifiers;
 mod waist;

@@ -12,3 +12,9 @@ pub(crate) fn completion(args: &CompletionArgs) -> Exit {
     output::bytes(&script);
     Exit::Done
 }
+
+/// Prints the schema of the manifest.
+pub(crate) fn schema() -> Exit {
+    output::bytes(manes_runtime::manifest::SCHEMA.as_bytes());
+    Exit::Done
+}

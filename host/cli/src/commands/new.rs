@@ -3,15 +3,23 @@
 use crate::args::{BuildArgs, Global, NewArgs};
 use crate::exit::{Exit, usage};
 use crate::output::{say, tell};
-use crate::{build, open, render, sdk};
-use anyhow::Context as _;
-use std::path::Path;
+use crate::{build, files, open, render, sdk};
 
-const AGENT: [(&str, &str); 5] = [
+const AGENT: [(&str, &str); 6] = [
     ("Cargo.toml", include_str!("../../templates/agent/Cargo.toml.in")),
     ("src/lib.rs", include_str!("../../templates/agent/lib.rs.in")),
     ("manes.toml", include_str!("../../templates/agent/manes.toml.in")),
     ("README.md", include_str!("../../templates/agent/README.md.in")),
+    ("cases/ada.toml", include_str!("../../templates/agent/case.toml.in")),
+    (".gitignore", include_str!("../../templates/agent/gitignore.in")),
+];
+
+const CAPABILITY: [(&str, &str); 6] = [
+    ("Cargo.toml", include_str!("../../templates/capability/Cargo.toml.in")),
+    ("src/lib.rs", include_str!("../../templates/capability/lib.rs.in")),
+    ("wit/api.wit", include_str!("../../templates/capability/api.wit.in")),
+    ("manes.toml", include_str!("../../templates/capability/manes.toml.in")),
+    ("README.md", include_str!("../../templates/capability/README.md.in")),
     (".gitignore", include_str!("../../templates/agent/gitignore.in")),
 ];
 
@@ -20,20 +28,29 @@ pub(crate) fn new(global: &Global, args: &NewArgs) -> anyhow::Result<Exit> {
     let folder = &args.folder;
     let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     check(&name)?;
+    let templates = if args.capability { &CAPABILITY } else { &AGENT };
+    let plain = name.replace('_', "-");
+    if args.capability {
+        check_wit(&plain)?;
+    }
     if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(usage(format!("{} is not empty; name a new folder", folder.display())));
     }
-    for (path, text) in AGENT {
+    for (path, text) in templates {
         let filled = text.replace("{{name}}", &name).replace("{{type}}", &camel(&name));
-        let filled = filled.replace("{{file}}", &name.replace('-', "_"));
-        write(&folder.join(path), &filled)?;
+        let filled = filled.replace("{{file}}", &name.replace('-', "_")).replace("{{plain}}", &plain);
+        let filled = filled.replace("{{wit}}", &escaped(&plain));
+        files::write(&folder.join(path), &filled)?;
     }
     sdk::write(folder)?;
     if global.json {
         say!("{}", serde_json::json!({ "folder": folder, "name": name }));
     } else {
         say!("{} made", folder.display());
-        tell!("cd {} && manes run {name}.greet '{{\"name\":\"Ada\"}}'", folder.display());
+        match args.capability {
+            true => tell!("cd {} && manes build", folder.display()),
+            false => tell!("cd {} && manes run {name}.greet '{{\"name\":\"Ada\"}}'", folder.display()),
+        }
     }
     Ok(Exit::Done)
 }
@@ -49,6 +66,23 @@ fn check(name: &str) -> anyhow::Result<()> {
     )))
 }
 
+/// A capability's name is one in WIT, too.
+fn check_wit(name: &str) -> anyhow::Result<()> {
+    if name.split('-').all(|word| word.starts_with(|c: char| c.is_ascii_lowercase())) {
+        return Ok(());
+    }
+    Err(usage(format!("{name:?} cannot name a capability: each of its words begins with a letter, as in word-count")))
+}
+
+/// A name as WIT writes it where it has a word of its own for that.
+fn escaped(name: &str) -> String {
+    let text = format!("package local:{name};");
+    match wit_parser::Resolve::default().push_str("name.wit", &text) {
+        Ok(_) => name.to_owned(),
+        Err(_) => format!("%{name}"),
+    }
+}
+
 /// `my-agent` is `MyAgent`.
 fn camel(name: &str) -> String {
     let part = |part: &str| {
@@ -56,13 +90,6 @@ fn camel(name: &str) -> String {
         chars.next().map(|first| first.to_ascii_uppercase().to_string() + chars.as_str()).unwrap_or_default()
     };
     name.split(['-', '_']).map(part).collect()
-}
-
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).with_context(|| format!("failed to create {}", folder.display()))?;
-    }
-    std::fs::write(path, text).with_context(|| format!("failed to write {}", path.display()))
 }
 
 /// Makes the manifest's components, or those that are named.

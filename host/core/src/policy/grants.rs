@@ -153,8 +153,11 @@ impl Grants {
     }
 }
 
-/// Two directories of one name would leave open which of them a path means.
-fn distinct_directories<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<DirectoryGrant>, D::Error> {
+/// Reads grants of directories. Two of one name would leave open which of them a path means.
+///
+/// # Errors
+/// A name that is granted twice.
+pub fn distinct_directories<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<DirectoryGrant>, D::Error> {
     let grants = Vec::<DirectoryGrant>::deserialize(deserializer)?;
     let mut names = BTreeSet::new();
     match grants.iter().find(|grant| !names.insert(grant.guest())) {
@@ -163,8 +166,11 @@ fn distinct_directories<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ve
     }
 }
 
-/// A name that no variable can have would grant nothing.
-fn variable_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+/// Reads names of variables. One that no variable can have would grant nothing.
+///
+/// # Errors
+/// Such a name.
+pub fn variable_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let names = Vec::<String>::deserialize(deserializer)?;
     match names.iter().find(|name| name.is_empty() || name.contains(['=', '*', '\0', ' '])) {
         Some(odd) => Err(D::Error::custom(format_args!("{odd:?} is no name of a variable; write each name by itself"))),

@@ -26,6 +26,6 @@ pub use denial::{denial_message, denied_value};
 pub use directory::{DirectoryAccess, DirectoryGrant, DirectoryGrantError};
 pub use effects::EffectClaims;
 pub use egress::{is_public, may_dial, vet_addresses};
-pub use grants::Grants;
+pub use grants::{Grants, distinct_directories, variable_names};
 pub use http::{HttpGrant, HttpGrantError};
 pub use least::Least;

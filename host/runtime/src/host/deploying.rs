@@ -112,6 +112,11 @@ impl Host {
         self.registry.lock().await.waits.get(name).cloned().unwrap_or_default()
     }
 
+    /// The values of granted variables.
+    fn values(&self, names: &[String]) -> Vec<(String, String)> {
+        self.script.as_ref().map_or_else(|| values(names), |script| script.values(names))
+    }
+
     /// Works out what will be in force with these components, and checks all of it.
     pub(super) async fn plan(
         &self,
@@ -125,7 +130,11 @@ impl Host {
         let sections = manifest.agent.iter();
         let granted: BTreeMap<String, Grants> =
             sections.map(|(name, section)| (name.clone(), manifest.agent_grants(section))).collect();
-        let wiring = wire(&parts(&components.capabilities, &provided), &parts(&components.agents, &granted))?;
+        let mut wiring = wire(&parts(&components.capabilities, &provided), &parts(&components.agents, &granted))?;
+        if self.script.is_some() {
+            // What nobody provides is answered by the script, or a failure of the test.
+            wiring.waits.retain(|name, _| !granted.contains_key(name));
+        }
         let mut names = wiring.ready.clone();
         names.extend(components.capabilities.keys().filter(|name| !wiring.ready.contains(name)).cloned());
         let mut plan = Plan {
@@ -178,7 +187,7 @@ impl Host {
                 name: name.to_owned(),
                 loaded,
                 claims,
-                env: values(&grants.env),
+                env: self.values(&grants.env),
                 grants: Arc::new(grants.clone()),
                 limits: section.limits.clone(),
                 config: section.config.clone(),
@@ -203,10 +212,11 @@ impl Host {
             name: name.to_owned(),
             loaded,
             subscribe: section.subscribe.clone(),
-            env: values(&grants.env),
+            env: self.values(&grants.env),
             grants: Arc::new(grants),
             in_force: None,
             judge: None,
+            script: self.script.clone(),
             limits: section.limits.clone(),
             config: section.config.clone(),
             capabilities,

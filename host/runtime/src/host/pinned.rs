@@ -40,6 +40,7 @@ impl Host {
                 grants: Arc::new(body.grants),
                 in_force: Some(now.grants.clone()),
                 judge: None,
+                script: None,
                 limits: body.limits,
                 config: body.config,
                 capabilities,

@@ -2,11 +2,12 @@
 
 use super::HostError;
 use super::wiring::{Part, check_imported};
-use crate::component::{self, LoadError, Loaded};
+use crate::component::{self, Function, LoadError, Loaded};
 use crate::deploy;
 use crate::engine::Wasm;
 use crate::manifest::Manifest;
 use crate::provider::Mirror;
+use crate::script::Script;
 use manes_core::ids::Digest;
 use std::collections::HashMap;
 use std::fs::File;
@@ -104,8 +105,12 @@ impl Source<'_> {
 #[derive(Debug, Default)]
 pub struct Prepared {
     pub(super) compiled: HashMap<Digest, Compiled>,
+    /// Digests by file.
+    at: HashMap<PathBuf, Digest>,
     /// WASI, if it was made for a host before.
     pub(super) mirror: Option<Arc<Mirror>>,
+    /// What answers in the place of agents' providers.
+    pub(super) script: Option<Arc<Script>>,
 }
 
 /// A component with the bytes that it was compiled from.
@@ -129,6 +134,20 @@ impl Prepared {
     pub fn with_mirror(mut self, mirror: Arc<Mirror>) -> Self {
         self.mirror = Some(mirror);
         self
+    }
+
+    /// With a script that answers in the place of what agents call: for tests of agents.
+    #[must_use]
+    pub fn with_script(mut self, script: Arc<Script>) -> Self {
+        self.script = Some(script);
+        self
+    }
+
+    /// The functions that an agent or a capability imports, by interface and name.
+    pub fn imports<'a>(&'a self, component: &Path) -> impl Iterator<Item = &'a Function> + use<'a> {
+        let loaded = self.at.get(component).and_then(|digest| self.compiled.get(digest));
+        let interfaces = loaded.into_iter().flat_map(|compiled| compiled.loaded.imports.values());
+        interfaces.flat_map(|interface| interface.functions.values())
     }
 
     /// Looks whether the manifest's components are there and could be some, which takes no time and no engine.
@@ -157,6 +176,7 @@ impl Prepared {
             let agent = manifest.agent.get(name).map(|section| manifest.agent_grants(section));
             let grants = agent.or_else(|| manifest.capability.get(name).map(|c| manifest.capability_grants(c)));
             check_imported(&Part { name, loaded: &loaded, grants: &grants.unwrap_or_default() })?;
+            prepared.at.insert(path, digest);
             prepared.compiled.insert(digest, Compiled { loaded, bytes });
         }
         Ok(prepared)

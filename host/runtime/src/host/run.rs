@@ -12,6 +12,7 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::manifest::Manifest;
 use crate::provider::Mirror;
 use crate::router::{self, AgentView, Command, RouterError};
+use crate::script::Script;
 use crate::seams::Seams;
 use manes_core::ids::{ActivationId, EventKey, FlowId};
 use manes_core::limits::EVENT_BYTES_MAX;
@@ -131,6 +132,8 @@ pub struct Submission {
 pub struct Host {
     pub(super) wasm: Wasm,
     pub(super) context: Context,
+    /// What answers in the place of agents' providers, in a test.
+    pub(super) script: Option<Arc<Script>>,
     /// The manifest in force.
     manifest: RwLock<Arc<Manifest>>,
     /// Held while something is deployed: deployments come one after the other.
@@ -189,6 +192,7 @@ impl Host {
         let host = Self {
             wasm,
             context,
+            script: prepared.script.clone(),
             manifest: RwLock::new(Arc::new(manifest)),
             registry: Mutex::new(registry),
             cache: Cache::new(prepared),

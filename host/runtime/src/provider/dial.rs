@@ -79,7 +79,7 @@ async fn open(network: &dyn Network, uri: &http::Uri) -> Result<Box<dyn Stream>,
     let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
     let address = vetted(network, &host, port).await?;
     let stream = network.connect(address).await.map_err(Error::Connect)?;
-    if !tls {
+    if !tls || network.is_secured() {
         return Ok(stream);
     }
     let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();

@@ -15,6 +15,7 @@ pub use instanced::{Failure, Instanced, trap_text};
 pub use wasi::{Mirror, WasiError};
 
 use crate::journal::Journal;
+use crate::script::Script;
 use crate::waist::Ended;
 use manes_core::function::{FunctionId, unversioned};
 use manes_core::ids::Digest;
@@ -50,6 +51,7 @@ pub struct Providers {
     live: BTreeMap<String, capability::Live>,
     grants: Arc<Grants>,
     journal: Journal,
+    script: Option<Arc<Script>>,
 }
 
 impl Providers {
@@ -63,7 +65,14 @@ impl Providers {
         journal: Journal,
     ) -> Self {
         let base = Base::new(surroundings, journal.seams().clone());
-        Self { base, mirror, wasi: None, capabilities, live: BTreeMap::new(), grants, journal }
+        Self { base, mirror, wasi: None, capabilities, live: BTreeMap::new(), grants, journal, script: None }
+    }
+
+    /// What it knows an answer to is answered by `script`.
+    #[must_use]
+    pub fn scripted(mut self, script: Option<Arc<Script>>) -> Self {
+        self.script = script;
+        self
     }
 
     /// The end of what the guest wrote to standard error.
@@ -145,6 +154,13 @@ impl Providers {
         args: Vec<Value>,
     ) -> Result<Option<Value>, Failure> {
         let call = at.call;
+        if let Some(script) = &self.script {
+            let known = self.named(provider).is_some();
+            let answer = script.answer(self.journal.subject(), (provider, known), function, call, &args);
+            if let Some(answer) = answer {
+                return answer.map_err(Failure::Ended);
+            }
+        }
         match provider {
             BASE => {
                 let answer = self.base.call(function, call, &args);

@@ -254,6 +254,13 @@ impl AttemptRecord {
         self.end.as_ref().and_then(|end| end.envelope.status).and_then(EndStatus::from_number)
     }
 
+    /// Why it ended as it did, for people.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let body = self.end.as_ref().and_then(|end| end.body.as_deref()).and_then(|body| Item::decode(body).ok());
+        body.as_ref().and_then(|item| item.get("message")).and_then(Item::as_text).unwrap_or_default().to_owned()
+    }
+
     /// The agent.
     #[must_use]
     pub fn agent(&self) -> &str {

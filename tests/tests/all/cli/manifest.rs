@@ -65,6 +65,14 @@ fn what_a_manifest_says_wrongly_is_refused_by_name() {
             agent(&path, "directories = [{ host = \"data\", guest = \"/data\", access = \"rw\" }]\n"),
             vec!["line 4", "rw"],
         ),
+        (agent(&path, "env = [\"A=B\"]\n"), vec!["line 4", "no name of a variable"]),
+        (
+            agent(
+                &path,
+                "directories = [{ host = \"a\", guest = \"/d\", access = \"read\" }, { host = \"b\", guest = \"/d\", access = \"read\" }]\n",
+            ),
+            vec!["line 4", "granted twice"],
+        ),
         (agent(&path, "http = [\"GET\"]\n"), vec!["line 4", "METHOD host/path"]),
         (format!("[agent.one]\ncomponent = \"{path}\"\nsubscribe = []\n"), vec!["one", "subscribe"]),
         ("[agent.one]\nsubscribe = [\"a\"]\n".to_owned(), vec!["component"]),

@@ -33,6 +33,7 @@ fn a_new_project_runs_is_built_when_it_changed_and_replays() {
     let flow = here(&[&["--json"], greet].concat()).ok().json()["flow"].as_str().expect("a flow").to_owned();
     let replayed = here(&["replay", &flow[..8]]).ok().stdout;
     assert_eq!(replayed, "identical: 1 activation, 1 call, equal fuel\n");
+    assert_eq!(here(&["test"]).ok().stdout, "passed   cases/ada.toml  greets by name\n1 passed, 0 failed\n");
     // Whatever a folder of sources is called.
     std::fs::create_dir(project.join("src/ledger")).expect("a folder");
     std::fs::write(project.join("src/ledger/notes.rs"), "").expect("written");

@@ -1,6 +1,26 @@
-//! Runs handlers natively, without a host: build an event, set the config, look at drafts and log lines.
+//! Runs handlers natively, without a host and without Wasm.
 //!
-//! State is per thread, so tests that run side by side do not see each other. Absent from Wasm builds.
+//! | to test | use |
+//! |---|---|
+//! | one handler | [`event`], [`run`], [`json`] |
+//! | what it reads of its surroundings | [`set_config`], [`set_attempt`] |
+//! | what it logs | [`take_logs`] |
+//! | what it calls of a capability | mocks by [`imports!`](crate::imports), [`take_calls`] |
+//! | several agents and the events between them | [`Bus`] |
+//!
+//! Invariant: state is per thread, and `cargo test` gives each test one of its own, so that tests do not see each other;
+//! a test of several parts begins anew with [`reset`]. Absent from Wasm builds.
+
+mod bus;
+mod course;
+mod flow;
+#[doc(hidden)]
+pub mod mock;
+mod time;
+mod topic;
+
+#[cfg(test)]
+mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -9,6 +29,10 @@ use serde::Serialize;
 
 use crate::log::Level;
 use crate::{Agent, Draft, Event, Handled, Payload};
+
+pub use bus::Bus;
+pub use flow::{End, Failed, Flow};
+pub use mock::{Call, calls, take_calls};
 
 /// One line that was logged.
 #[derive(Debug, Clone)]
@@ -21,17 +45,18 @@ pub struct Line {
     pub fields: Vec<(String, String)>,
 }
 
+/// An agent's settings.
+type Config = BTreeMap<String, String>;
+
 thread_local! {
-    static CONFIG: RefCell<BTreeMap<String, String>> = const { RefCell::new(BTreeMap::new()) };
+    static CONFIG: RefCell<Config> = const { RefCell::new(BTreeMap::new()) };
     static ATTEMPT: Cell<u32> = const { Cell::new(1) };
     static LOGS: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Replaces this thread's config.
 pub fn set_config(entries: &[(&str, &str)]) {
-    CONFIG.with_borrow_mut(|config| {
-        *config = entries.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
-    });
+    CONFIG.set(config_of(entries));
 }
 
 /// Sets what [`crate::context::attempt`] answers on this thread.
@@ -42,6 +67,14 @@ pub fn set_attempt(attempt: u32) {
 /// Takes the lines logged on this thread since the last call.
 pub fn take_logs() -> Vec<Line> {
     LOGS.take()
+}
+
+/// Makes this thread as new: no mocks, calls, lines and config, the first attempt.
+pub fn reset() {
+    mock::reset();
+    take_logs();
+    set_config(&[]);
+    set_attempt(1);
 }
 
 /// An event with a JSON payload and plausible attributes.
@@ -58,7 +91,7 @@ pub fn event<T: Serialize + ?Sized>(topic: &str, payload: &T) -> Event {
         source: "client/test".to_owned(),
         flow: "4bf92f3577b34da6a3ce929d0e0e4736".to_owned(),
         cause: None,
-        time: "2026-01-01T00:00:00Z".to_owned(),
+        time: time::rfc3339(0),
         content_type: "application/json".to_owned(),
         data: Payload::Text(serde_json::to_string(payload).expect("payload serialises")),
         extensions: Vec::new(),
@@ -93,6 +126,29 @@ pub fn json(draft: &Draft) -> serde_json::Value {
         Payload::Text(text) => serde_json::from_str(text).unwrap_or_default(),
         Payload::Binary(bytes) => serde_json::from_slice(bytes).unwrap_or_default(),
     }
+}
+
+/// What one delivery sees of its surroundings. When it is over, by a panic too, the thread has its own again.
+struct Surroundings {
+    config: Config,
+    attempt: u32,
+}
+
+impl Surroundings {
+    fn enter(config: &Config, attempt: u32) -> Self {
+        Self { config: CONFIG.replace(config.clone()), attempt: ATTEMPT.replace(attempt) }
+    }
+}
+
+impl Drop for Surroundings {
+    fn drop(&mut self) {
+        CONFIG.set(std::mem::take(&mut self.config));
+        ATTEMPT.set(self.attempt);
+    }
+}
+
+fn config_of(entries: &[(&str, &str)]) -> Config {
+    entries.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
 pub(crate) fn config(key: &str) -> Option<String> {

@@ -1,0 +1,161 @@
+//! What came of a case beside what was expected of it, as text: equal text is a passed case, and the lines that differ
+//! are what a person is shown.
+
+use super::case::{Case, canonical, text};
+use super::play::Played;
+use crate::render::{self, Style};
+use manes_core::record::EndStatus;
+use manes_runtime::event::Event;
+use manes_runtime::ledger::Entry;
+use manes_runtime::query::{AttemptRecord, FlowRecord};
+use similar::{ChangeTag, TextDiff};
+use std::fmt::Write as _;
+
+/// Equal lines that are shown around a difference.
+const CONTEXT_LINES: usize = 3;
+
+/// An event that came.
+#[derive(Debug, Clone)]
+pub(super) struct Came {
+    pub(super) topic: String,
+    pub(super) agent: String,
+    pub(super) data: String,
+}
+
+/// An activation that was given up.
+#[derive(Debug, Clone)]
+pub(super) struct Gave {
+    pub(super) agent: String,
+    pub(super) status: String,
+    pub(super) message: String,
+}
+
+/// What came, in an order that does not hang on who was faster: an event, all that followed from it, the next.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Outcome {
+    pub(super) events: Vec<Came>,
+    pub(super) failures: Vec<Gave>,
+}
+
+impl Outcome {
+    pub(super) fn of(flows: &[FlowRecord]) -> Self {
+        let mut outcome = Self::default();
+        for flow in flows {
+            for root in flow.events.iter().filter(|event| event.envelope.cause.is_none()) {
+                outcome.follow(flow, root);
+            }
+        }
+        outcome
+    }
+
+    fn follow(&mut self, flow: &FlowRecord, event: &Entry) {
+        for attempt in attempts(flow, event) {
+            let later = flow.attempts.iter().any(|other| is_later(other, attempt));
+            if !later && let Some(status) = attempt.status().filter(|status| *status != EndStatus::Done) {
+                let (agent, message) = (attempt.agent().to_owned(), attempt.message());
+                self.failures.push(Gave { agent, status: status.name().to_owned(), message });
+            }
+            for emitted in &attempt.emitted {
+                let read = emitted.body.as_deref().and_then(|body| Event::from_record(&emitted.envelope, body));
+                let Some(read) = read else { continue };
+                let (agent, data) = (attempt.agent().to_owned(), read.content.data.to_text());
+                self.events.push(Came { topic: read.topic, agent, data });
+                self.follow(flow, emitted);
+            }
+        }
+    }
+}
+
+/// The attempts at an event, by agent.
+pub(super) fn attempts<'a>(flow: &'a FlowRecord, event: &Entry) -> Vec<&'a AttemptRecord> {
+    let of = |attempt: &&AttemptRecord| attempt.start.envelope.cause == Some(event.leaf);
+    let mut attempts: Vec<&AttemptRecord> = flow.attempts.iter().filter(of).collect();
+    attempts
+        .sort_by_key(|attempt| (attempt.agent(), attempt.start.envelope.generation, attempt.start.envelope.attempt));
+    attempts
+}
+
+/// True if `one` is a later attempt at the same activation.
+fn is_later(one: &AttemptRecord, than: &AttemptRecord) -> bool {
+    let (one, than) = (&one.start.envelope, &than.start.envelope);
+    one.activation == than.activation && one.attempt > than.attempt
+}
+
+/// A case as text, and what came of it.
+pub(super) struct Compared {
+    expected: String,
+    actual: String,
+}
+
+impl Compared {
+    pub(super) fn new(case: &Case, played: &Played, outcome: &Outcome) -> Self {
+        let mut actual = String::new();
+        outcome.events.iter().for_each(|event| block(&mut actual, &event.topic, &event.agent, &event.data));
+        outcome.failures.iter().for_each(|gave| failure(&mut actual, &gave.agent, &gave.status, &gave.message));
+        played.unexpected.iter().for_each(|call| line(&mut actual, call));
+        let mut expected = String::new();
+        for (place, event) in case.expect.iter().enumerate() {
+            // What is not said may be anything: the event that stands in its place says it.
+            let nth = case.expect.iter().take(place).filter(|other| other.topic == event.topic).count();
+            let came = outcome.events.iter().filter(|came| came.topic == event.topic).nth(nth);
+            let agent = event.agent.as_deref().or(came.map(|came| came.agent.as_str())).unwrap_or("any agent");
+            let data = event.data.as_ref().map(text).or_else(|| came.map(|came| came.data.clone()));
+            block(&mut expected, &event.topic, agent, &data.unwrap_or_else(|| "any data".to_owned()));
+        }
+        for (place, wanted) in case.fail.iter().enumerate() {
+            let same = |agent: &str, status: &str| agent == wanted.agent && status == wanted.status;
+            let nth = case.fail.iter().take(place).filter(|other| same(&other.agent, &other.status)).count();
+            let gave = outcome.failures.iter().filter(|gave| same(&gave.agent, &gave.status)).nth(nth);
+            let fits = |message: &&str| wanted.message.as_ref().is_none_or(|words| message.contains(words.as_str()));
+            let message = gave.map(|gave| gave.message.as_str()).filter(fits);
+            let message = message.or(wanted.message.as_deref()).unwrap_or("any reason");
+            failure(&mut expected, &wanted.agent, &wanted.status, message);
+        }
+        played.left.iter().for_each(|call| line(&mut expected, call));
+        if played.stuck {
+            line(&mut actual, "something is still waiting; nothing that it waits for will come");
+        }
+        Self { expected, actual }
+    }
+
+    pub(super) fn is_equal(&self) -> bool {
+        self.expected == self.actual
+    }
+
+    /// The lines that differ, `-` expected and `+` came.
+    pub(super) fn diff(&self, style: Style) -> String {
+        let diff = TextDiff::from_lines(&self.expected, &self.actual);
+        let mut shown = String::new();
+        for (place, group) in diff.grouped_ops(CONTEXT_LINES).iter().enumerate() {
+            if place > 0 {
+                shown.push_str("  …\n");
+            }
+            for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
+                let text = render::plain(change.value().trim_end_matches('\n'));
+                let text = match change.tag() {
+                    ChangeTag::Delete => style.bad(&format!("- {text}")),
+                    ChangeTag::Insert => style.good(&format!("+ {text}")),
+                    ChangeTag::Equal => style.dim(&format!("  {text}")),
+                };
+                shown.push_str(&text);
+                shown.push('\n');
+            }
+        }
+        shown
+    }
+}
+
+fn block(out: &mut String, topic: &str, agent: &str, data: &str) {
+    // Writing into a String cannot fail.
+    let _ = writeln!(out, "{topic} from {agent}");
+    canonical(data).lines().for_each(|text| line(out, &format!("  {text}")));
+}
+
+fn failure(out: &mut String, agent: &str, status: &str, message: &str) {
+    line(out, &format!("{agent} is given up, {status}: {message}"));
+}
+
+fn line(out: &mut String, text: &str) {
+    out.push_str(text);
+    out.push('\n');
+}
