@@ -50,6 +50,11 @@ setup-languages:
     target/languages/venv/bin/pip install --quiet componentize-py==0.25.1
     target/languages/venv/bin/componentize-py -d wit/agent.wit -w agent componentize -p tests/languages/python app -o target/languages/python.wasm
 
+# The documentation: pages made of the code, every link checked, all of it as HTML in target/docs.
+docs: build
+    target/release/manes reference docs
+    target/release/docs
+
 # Formatting and lints.
 lint:
     cargo fmt --all --check

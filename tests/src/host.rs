@@ -83,6 +83,13 @@ impl TestHost {
         self.section("agent", name, component)
     }
 
+    /// Another file for the last section's component.
+    #[must_use]
+    pub fn component(mut self, component: &Path) -> Self {
+        self.last().component = component.to_owned();
+        self
+    }
+
     /// Adds a capability with a component of `guests/`.
     #[must_use]
     pub fn capability(self, name: &str, component: &str) -> Self {

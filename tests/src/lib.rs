@@ -17,6 +17,7 @@
 
 pub mod alone;
 pub mod components;
+pub mod docs;
 pub mod gate;
 pub mod host;
 pub mod running;

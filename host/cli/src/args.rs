@@ -54,7 +54,7 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Submit an event, and do not wait
     #[command(
-        after_help = "Without a running host the next one handles it.\nExample: manes emit hello.asked @ask.json"
+        after_help = "Without a running host the next one handles it.\nExample: manes emit csv.question @question.json"
     )]
     Emit(EmitArgs),
     /// Run a host in the foreground until interrupted

@@ -11,6 +11,7 @@ mod files;
 mod open;
 mod output;
 mod paths;
+mod progress;
 mod render;
 mod sdk;
 mod session;

@@ -5,6 +5,7 @@ use crate::build;
 use crate::exit::{Exit, coded, usage};
 use crate::output::tell;
 use crate::paths;
+use crate::progress::Progress;
 use manes_core::ids::{ActivationId, FlowId};
 use manes_runtime::engine::Wasm;
 use manes_runtime::host::{Host, HostError, Prepared};
@@ -19,6 +20,7 @@ use std::time::Duration;
 /// The ledger, to read.
 pub(crate) fn reader(global: &Global) -> anyhow::Result<Reader> {
     let folder = paths::ledger(global);
+    let _reading = Progress::begin("reading the ledger");
     Reader::open(&folder).map_err(|error| match error {
         OpenError::Absent { .. } => absent(&folder),
         other => coded(Exit::Unverified, other.to_string()),

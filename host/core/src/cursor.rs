@@ -14,6 +14,9 @@ use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
+/// Who provides standard streams.
+const BASE: &str = "base";
+
 /// How a recorded call ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recorded {
@@ -40,6 +43,8 @@ pub struct RecordedCall {
     pub args: Vec<u8>,
     /// How it ended.
     pub outcome: Recorded,
+    /// The idempotency key of a write: what it was about, where its arguments are handles.
+    pub key: Option<Digest>,
 }
 
 /// A call as a report shows it.
@@ -140,7 +145,8 @@ impl Cursor {
         let (local, last) = (BTreeMap::new(), BTreeMap::new());
         let mut cursor = Self { strict: VecDeque::new(), local, last, strictness, matched: 0 };
         for call in calls {
-            if strictness == Strictness::WhatIf && call.effect == Effect::Local {
+            let outward = goes_out(&call.function, owner(&call.args).as_deref());
+            if strictness == Strictness::WhatIf && call.effect == Effect::Local && !outward {
                 cursor.local.entry(call.function.clone()).or_default().push_back(call);
             } else {
                 cursor.strict.push_back(call);
@@ -176,11 +182,13 @@ impl Cursor {
         let encoded = encode_args(args);
         // In replay nobody is there to say what a capability's function does: the record knows.
         let claimed = !crate::lens::covers(function) && self.local.contains_key(function);
-        let per_function = self.strictness == Strictness::WhatIf && (effect == Effect::Local || claimed);
+        let owner = args.first().and_then(Value::as_handle).map(|handle| handle.provider.as_str());
+        let local = (effect == Effect::Local || claimed) && !goes_out(function, owner);
+        let per_function = self.strictness == Strictness::WhatIf && local;
         let queue = if per_function { self.local.get_mut(function) } else { Some(&mut self.strict) };
         let actual = || CallText::new(function, &encoded, args.iter());
-        let mut recorded = queue.and_then(VecDeque::pop_front);
-        if per_function {
+        let mut recorded = queue.and_then(|queue| next(queue, per_function, function, &encoded));
+        if per_function && !is_asked_by_name(function) {
             recorded = recorded.or_else(|| self.last.get(function).cloned());
             recorded.iter().for_each(|call| drop(self.last.insert(function.clone(), call.clone())));
         }
@@ -207,6 +215,41 @@ impl Cursor {
         let expected = CallText::new(&call.function, &call.args, [].iter());
         Some(Divergence::Missing { call: call.number, expected, left: self.strict.len() as u64 })
     }
+}
+
+/// The recorded call that answers. Of local ones that with the same arguments, wherever it stands; where there is none, the
+/// next, unless what is asked for by name would be answered with what another name means.
+fn next(
+    queue: &mut VecDeque<RecordedCall>,
+    per_function: bool,
+    function: &FunctionId,
+    args: &[u8],
+) -> Option<RecordedCall> {
+    let same = per_function.then(|| queue.iter().position(|call| call.args == args)).flatten();
+    match same {
+        Some(place) => queue.remove(place),
+        None if per_function && is_asked_by_name(function) => None,
+        None => queue.pop_front(),
+    }
+}
+
+/// True for what is written into the body of a request: local by itself, and part of what its `handle` sends.
+fn goes_out(function: &FunctionId, owner: Option<&str>) -> bool {
+    let writes = function.name.starts_with("[method]output-stream.") && function.name.contains("write");
+    writes && function.unversioned() == "wasi:io/streams" && owner.is_some_and(|owner| owner != BASE)
+}
+
+/// The provider of the handle that encoded arguments begin with.
+fn owner(args: &[u8]) -> Option<String> {
+    let mut r = Reader::new(args);
+    (r.array().ok()? > 0 && r.map().ok()? == 1).then_some(())?;
+    (r.text().ok()? == "@" && r.array().ok()? == 4).then_some(())?;
+    r.text().ok().map(str::to_owned)
+}
+
+/// True for a setting: another name's value is no answer.
+fn is_asked_by_name(function: &FunctionId) -> bool {
+    function.name == "config" && function.unversioned() == "manes:agent/context"
 }
 
 /// The arguments as a CBOR array: what records hold and replay compares.
@@ -256,6 +299,12 @@ impl RecordedCall {
 }
 
 impl CallText {
+    /// A call whose arguments are not shown.
+    #[must_use]
+    pub fn of(function: &FunctionId, encoded: &[u8]) -> Self {
+        Self::new(function, encoded, [].iter())
+    }
+
     fn new<'a>(function: &FunctionId, encoded: &[u8], args: impl Iterator<Item = &'a Value>) -> Self {
         let digest = Digest(crate::ids::hash("call", &[function.to_string().as_bytes(), encoded]));
         let args = args.map(diff::show).collect::<Vec<_>>().join(", ");

@@ -41,6 +41,17 @@ impl Fate {
         }
     }
 
+    /// As commands call it; nothing where nothing follows.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Final => "",
+            Self::Again => "again",
+            Self::Dead => "dead",
+            Self::Asks => "asks",
+        }
+    }
+
     /// The fate of a number.
     #[must_use]
     pub const fn from_number(number: u64) -> Option<Self> {

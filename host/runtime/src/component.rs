@@ -150,7 +150,11 @@ pub(crate) fn glance(bytes: usize, head: &[u8]) -> Result<(), LoadError> {
     if bytes > COMPONENT_BYTES_MAX {
         return Err(LoadError::Size { bytes });
     }
-    if head.starts_with(b"\0asm\x01\0\0\0") { Err(LoadError::CoreModule) } else { Ok(()) }
+    match head {
+        head if head.starts_with(b"\0asm\x01\0\0\0") => Err(LoadError::CoreModule),
+        head if !head.starts_with(b"\0asm") => Err(LoadError::Invalid("it is no WebAssembly".to_owned())),
+        _ => Ok(()),
+    }
 }
 
 /// True for the interfaces that the host itself provides: the base world and WASI 0.2 behind the mirror.

@@ -50,7 +50,7 @@ pub struct InterfaceView {
     /// Its name, with its compatible version.
     pub interface: String,
     /// Who provides it: `host` for everybody, `grant` where the manifest has to say so, `capability` for another
-    /// component; of an export nothing.
+    /// component, `nobody` what is off; of an export nothing.
     pub from: Option<&'static str>,
     /// Types by function.
     pub functions: BTreeMap<String, String>,
@@ -107,7 +107,8 @@ fn provided(interface: &Interface) -> &'static str {
     let package = interface.name.split('/').next().unwrap_or_default();
     match package {
         _ if deploy::is_offered(&interface.name) => "capability",
-        "wasi:http" | "wasi:filesystem" | "wasi:sockets" => "grant",
+        "wasi:http" | "wasi:filesystem" => "grant",
+        "wasi:sockets" => "nobody",
         _ => "host",
     }
 }

@@ -9,7 +9,7 @@ use crate::deploy::{self, Deployment, DeploymentBody};
 use crate::engine::Wasm;
 use crate::event::Event;
 use crate::journal::{Journal, Subject};
-use crate::ledger::LedgerError;
+use crate::ledger::{Entry, LedgerError};
 use crate::provider::{Capabilities, Mirror};
 use crate::query::{AttemptRecord, Missing};
 use crate::records::Records;
@@ -18,7 +18,7 @@ use crate::waist::{Asked, Ended, Judge};
 use manes_core::cursor::{Cursor, Divergence, Strictness};
 use manes_core::diff::{Difference, show};
 use manes_core::ids::{ActivationId, Digest};
-use manes_core::record::EndStatus;
+use manes_core::record::{CallStatus, EndStatus};
 use manes_core::value::Value;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -165,8 +165,9 @@ impl Replayer {
         let journal = Journal::replaying(subject.clone(), self.seams.clone(), cursor);
         let attempt = u32::try_from(subject.attempt).unwrap_or(u32::MAX);
         let run = attempt::run(&deployment, &event, attempt, &journal, &self.mirror).await;
-        let fuel = if comparable && !expected.imposed() { Fuel::Equal } else { Fuel::NotComparable };
-        let found = compare(recorded, expected, &run, &journal, strictness);
+        let imposed = is_imposed(recorded, expected);
+        let fuel = if comparable && !imposed { Fuel::Equal } else { Fuel::NotComparable };
+        let found = compare(recorded, (expected, imposed), &run, &journal, strictness);
         let recorded_fuel = end.envelope.fuel.unwrap_or_default();
         let burnt = (fuel == Fuel::Equal && recorded_fuel != run.fuel)
             .then_some(Divergence::Fuel { expected: recorded_fuel, actual: run.fuel });
@@ -230,7 +231,7 @@ fn deployment(body: &DeploymentBody, loaded: Arc<crate::component::Loaded>, leaf
 /// The first difference between the record and the run.
 fn compare(
     recorded: &AttemptRecord,
-    expected: EndStatus,
+    (expected, imposed): (EndStatus, bool),
     run: &attempt::Run,
     journal: &Journal,
     strictness: Strictness,
@@ -238,12 +239,12 @@ fn compare(
     if let Some(Ended::Diverged(divergence)) = &run.ended {
         // An end that the host imposed is an input: what comes after its last recorded call is not in the record.
         let beyond = matches!(**divergence, Divergence::Extra { .. });
-        return if expected.imposed() && beyond { None } else { Some((**divergence).clone()) };
+        return if imposed && beyond { None } else { Some((**divergence).clone()) };
     }
     if let Some(rest) = journal.rest() {
         return Some(rest);
     }
-    if expected.imposed() {
+    if imposed {
         return None;
     }
     let message = recorded.message();
@@ -256,6 +257,13 @@ fn compare(
         return Some(Divergence::End { expected: text(expected, &message), actual: text(run.status, &run.message) });
     }
     compare_emitted(recorded, &run.emitted)
+}
+
+/// True where the host ended it: an input of replay. A fault of a provider is the outcome of a call and comes again; one
+/// that no call was answered with was the host's own, as when it had no room for the instance.
+fn is_imposed(recorded: &AttemptRecord, status: EndStatus) -> bool {
+    let answered = |entry: &Entry| entry.envelope.status == Some(CallStatus::Ended.number());
+    status.imposed() || (status == EndStatus::Fault && !recorded.calls.iter().any(answered))
 }
 
 /// True where the words are the guest's own; traps and faults are worded by the engine.

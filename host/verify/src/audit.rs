@@ -32,6 +32,14 @@ pub struct AuditOptions {
 /// # Errors
 /// The first thing that cannot be so.
 pub fn audit(options: &AuditOptions) -> Result<Report, Finding> {
+    audit_watched(options, &mut |_| {})
+}
+
+/// As [`audit`], and says after each block how many blocks were checked, and of how many segments how many.
+///
+/// # Errors
+/// The first thing that cannot be so.
+pub fn audit_watched(options: &AuditOptions, watch: &mut dyn FnMut(Checking)) -> Result<Report, Finding> {
     let mut audit = Audit {
         root: &options.folder,
         layout: Layout::read(&options.folder)?,
@@ -40,12 +48,23 @@ pub fn audit(options: &AuditOptions) -> Result<Report, Finding> {
         named_artifacts: BTreeSet::new(),
     };
     for number in 0..audit.layout.segments {
-        audit.segment(number, options.ledger)?;
+        audit.segment(number, options.ledger, watch)?;
     }
     let checkpoint = audit.checkpoint()?;
     let held = audit.held(&options.checkpoints)?;
     audit.unnamed()?;
     audit.report(checkpoint, held)
+}
+
+/// How far an audit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checking {
+    /// Blocks that were checked.
+    pub blocks: u64,
+    /// The segment that is being checked, from 1.
+    pub segment: u64,
+    /// Segments.
+    pub segments: u64,
 }
 
 struct Audit<'a> {
@@ -59,7 +78,12 @@ struct Audit<'a> {
 }
 
 impl Audit<'_> {
-    fn segment(&mut self, number: u64, expected: Option<LedgerId>) -> Result<(), Finding> {
+    fn segment(
+        &mut self,
+        number: u64,
+        expected: Option<LedgerId>,
+        watch: &mut dyn FnMut(Checking),
+    ) -> Result<(), Finding> {
         let file = folder::segment(number);
         let bytes = folder::read(self.root, &file, SEGMENT_BYTES_MAX)?;
         let before = self.chain.head().size;
@@ -74,6 +98,8 @@ impl Audit<'_> {
             let frame = frame.map_err(|error| Finding { block: Some(self.chain.head().size), ..damaged(error) })?;
             self.block(&file, frame.at as u64, frame.payload)?;
             self.expect(&file, expected)?;
+            let (blocks, segments) = (self.chain.head().size, self.layout.segments);
+            watch(Checking { blocks, segment: number + 1, segments });
         }
         let last = number + 1 == self.layout.segments;
         if self.chain.head().size == before && !last { Err(Finding::of(file, Problem::NoBlocks)) } else { Ok(()) }

@@ -11,6 +11,6 @@ pub mod limits;
 pub mod receipt;
 pub mod report;
 
-pub use audit::{AuditOptions, audit};
+pub use audit::{AuditOptions, Checking, audit, audit_watched};
 pub use finding::{Finding, Problem};
 pub use report::{Report, Tier};

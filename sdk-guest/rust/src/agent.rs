@@ -59,6 +59,9 @@ macro_rules! agent {
 
     $crate::bindings::agent::export_agent!(Component with_types_in $crate::bindings::agent);
         };
+        // Natively nobody but tests calls it: without this the compiler would say that nobody does.
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: fn(&$crate::Event) -> $crate::Handled = $crate::dispatch::<$agent>;
     };
 }
 

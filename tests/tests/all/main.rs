@@ -8,6 +8,7 @@ mod capabilities;
 mod cli;
 mod csv;
 mod divergence;
+mod docs;
 mod files;
 mod http;
 mod languages;

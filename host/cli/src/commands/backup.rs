@@ -3,6 +3,7 @@
 use crate::args::{BackupArgs, Global};
 use crate::exit::{Exit, coded, usage};
 use crate::output::{say, tell};
+use crate::progress::Progress;
 use crate::{open, paths, render};
 use anyhow::Context as _;
 use manes_runtime::ledger::{OpenError, backup as copy};
@@ -16,6 +17,7 @@ pub(crate) fn backup(global: &Global, args: &BackupArgs) -> anyhow::Result<Exit>
     if inside(&folder, &args.folder) {
         return Err(usage(format!("{} lies in the ledger itself; name a folder elsewhere", args.folder.display())));
     }
+    let progress = Progress::begin("copying and verifying");
     // What the copy is held to: read before it, since a running host goes on.
     let head = super::verify::stored_head(global).and_then(|head| String::from_utf8(head).ok());
     let made = copy(&folder, &args.folder).map_err(|error| match error {
@@ -33,6 +35,7 @@ pub(crate) fn backup(global: &Global, args: &BackupArgs) -> anyhow::Result<Exit>
             format!("{copy} is no backup: {finding}. It is a copy of what is in {folder}: see `manes verify`");
         return Err(coded(Exit::Unverified, message));
     }
+    drop(progress);
     if global.json {
         let shape = serde_json::json!({
             "folder": args.folder, "records": made.records, "blocks": made.blocks, "bytes": made.bytes,

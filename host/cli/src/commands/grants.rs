@@ -6,9 +6,10 @@
 use crate::args::{ExplainArgs, Global, GrantsCommand, SuggestArgs};
 use crate::exit::{Exit, usage};
 use crate::output::{say, tell};
+use crate::progress::Progress;
 use crate::{open, render};
 use manes_core::lens::{Access, Facts, Seen, request_facts};
-use manes_core::policy::{Decision, Grants, Least};
+use manes_core::policy::{CapabilityGrant, Decision, Grants, Least};
 use manes_runtime::deploy::DeploymentBody;
 use manes_runtime::ledger::Reader;
 use manes_runtime::manifest::Manifest;
@@ -35,23 +36,30 @@ struct Heard<'a> {
     topics: Vec<&'a str>,
 }
 
-/// Runs the attempts of a flow again to hear what they ask for.
-async fn hear<'a>(reader: &Reader, record: &'a FlowRecord) -> anyhow::Result<Vec<Heard<'a>>> {
+/// Runs the attempts of a flow again to hear what they ask for; false if not all of it could be heard.
+async fn hear<'a>(reader: &Reader, record: &'a FlowRecord) -> anyhow::Result<(Vec<Heard<'a>>, bool)> {
     let mut replayer = Replayer::new(open::wasm()?, Seams::system(), None)?;
-    let mut heard = Vec::new();
+    let (mut heard, mut complete) = (Vec::new(), true);
+    let progress = Progress::of("running again", record.attempts.len());
     for attempt in &record.attempts {
-        match replayer.asked(reader, attempt).await {
+        let asked = replayer.asked(reader, attempt).await;
+        progress.step();
+        match asked {
             Ok((verdict, asked)) => {
                 if !verdict.identical {
+                    complete = false;
                     tell!("{} did not replay identically: what it asked for may be incomplete", attempt.agent());
                 }
                 let topics = attempt.emitted.iter().filter_map(|event| event.envelope.topic.as_deref()).collect();
                 heard.push(Heard { attempt, asked, topics });
             }
-            Err(error) => tell!("not judged: {}: {}", attempt.agent(), render::plain(&error.to_string())),
+            Err(error) => {
+                complete = false;
+                tell!("not judged: {}: {}", attempt.agent(), render::plain(&error.to_string()));
+            }
         }
     }
-    Ok(heard)
+    Ok((heard, complete))
 }
 
 fn recorded(reader: &Reader, id: &str) -> anyhow::Result<FlowRecord> {
@@ -87,12 +95,14 @@ pub(crate) async fn policy(global: &Global, id: &str, agent: Option<&str>, file:
     let record = recorded(&reader, id)?;
     let mut denied = Vec::new();
     let mut judged = 0_u64;
-    for Heard { attempt, asked, topics } in hear(&reader, &record).await? {
+    let (heard, complete) = hear(&reader, &record).await?;
+    for Heard { attempt, asked, topics } in heard {
         if agent.is_some_and(|only| only != attempt.agent()) {
             continue;
         }
         let name = attempt.agent();
         let Some(section) = manifest.agent.get(name) else {
+            judged += 1;
             tell!("{} has no agent {name}: nothing that it did would have been done", file.display());
             denied.push(of(
                 attempt,
@@ -136,7 +146,12 @@ pub(crate) async fn policy(global: &Global, id: &str, agent: Option<&str>, file:
         }
         say!("{} of {judged} calls and events would have been denied", denied.len());
     }
-    Ok(if denied.is_empty() { Exit::Done } else { Exit::Rejected })
+    Ok(match (denied.is_empty(), complete) {
+        (false, _) => Exit::Rejected,
+        // Nothing denied of what was judged, and not all of it was.
+        (true, false) => Exit::Failed,
+        (true, true) => Exit::Done,
+    })
 }
 
 fn of(attempt: &AttemptRecord, call: Option<u64>, function: Option<String>, what: &str, decision: &Decision) -> Judged {
@@ -163,12 +178,17 @@ async fn suggest(global: &Global, args: &SuggestArgs) -> anyhow::Result<Exit> {
     let reader = open::reader(global)?;
     let record = recorded(&reader, &args.id)?;
     let mut least: BTreeMap<String, (Least, Option<DeploymentBody>)> = BTreeMap::new();
-    for Heard { attempt, asked, topics } in hear(&reader, &record).await? {
+    let (heard, complete) = hear(&reader, &record).await?;
+    for Heard { attempt, asked, topics } in heard {
         let (least, body) = least.entry(attempt.agent().to_owned()).or_default();
         // What was denied was denied, and the flow ran all the same.
         asked.iter().filter(|asked| asked.decision.is_allowed()).for_each(|asked| least.called(&asked.seen.facts));
         topics.iter().for_each(|topic| least.published(topic));
         *body = attempt.deployment.as_ref().and_then(DeploymentBody::of);
+        // It is read as a whole: which of the names the agent looked at, nobody knows.
+        if asked.iter().any(|asked| asked.function.ends_with("#get-environment")) {
+            body.iter().flat_map(|body| &body.grants.env).for_each(|name| least.variable(name));
+        }
     }
     let lines = |(least, body): &(Least, Option<DeploymentBody>)| {
         let host = |guest: &str| {
@@ -180,7 +200,7 @@ async fn suggest(global: &Global, args: &SuggestArgs) -> anyhow::Result<Exit> {
     if global.json {
         let all: BTreeMap<&String, Vec<String>> = least.iter().map(|(name, of)| (name, lines(of))).collect();
         say!("{}", serde_json::to_string(&all)?);
-        return Ok(Exit::Done);
+        return Ok(if complete { Exit::Done } else { Exit::Failed });
     }
     for (place, (name, of)) in least.iter().enumerate() {
         let gap = if place == 0 { "" } else { "\n" };
@@ -188,7 +208,7 @@ async fn suggest(global: &Global, args: &SuggestArgs) -> anyhow::Result<Exit> {
         lines(of).iter().for_each(|line| say!("{}", render::plain(line)));
     }
     tell!("what these agents asked for, and nothing else; other events may need more");
-    Ok(Exit::Done)
+    Ok(if complete { Exit::Done } else { Exit::Failed })
 }
 
 /// Why a call would be allowed or denied.
@@ -237,10 +257,16 @@ fn judge(grants: &Grants, words: &[String]) -> anyhow::Result<(String, Decision)
     let facts = match words.as_slice() {
         ["publish", topic] => return Ok((format!("publishing on {topic}"), grants.may_publish(topic))),
         [access @ ("read" | "write"), path] if path.starts_with('/') => {
-            // A grant names a directory; what lies in it goes with it.
-            let under =
-                |guest: &&str| path.strip_prefix(*guest).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-            let directory = grants.directories.iter().map(|grant| grant.guest()).find(under).unwrap_or(path);
+            if path.split('/').skip(1).any(|part| part == "." || part == "..") {
+                return Err(usage(format!("{path:?} is not plain: write it as the agent sees it, without . and ..")));
+            }
+            // A grant names a directory; what lies in it goes with it. Of several the one that lies deepest, as libc has it.
+            let under = |guest: &&str| {
+                let rest = path.strip_prefix(guest.trim_end_matches('/'));
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            let guests = grants.directories.iter().map(|grant| grant.guest()).filter(under);
+            let directory = guests.max_by_key(|guest| guest.len()).unwrap_or(path);
             let access = if *access == "read" { Access::Read } else { Access::Write };
             let inside = path.strip_prefix(directory).unwrap_or_default().trim_start_matches('/').to_owned();
             Facts::File { directory: directory.to_owned(), path: inside, access }
@@ -252,7 +278,12 @@ fn judge(grants: &Grants, words: &[String]) -> anyhow::Result<(String, Decision)
             request_facts(&method.to_ascii_uppercase(), Some(scheme), Some(authority), Some(path))
         }
         [interface] if interface.contains(':') && interface.contains('/') && !interface.contains("://") => {
-            Facts::Capability { interface: (*interface).to_owned() }
+            if interface.starts_with("wasi:sockets/") {
+                Facts::Socket { operation: (*interface).to_owned() }
+            } else {
+                let grant: CapabilityGrant = interface.parse().map_err(|error| usage(format!("{error}")))?;
+                Facts::Capability { interface: grant.interface().to_owned() }
+            }
         }
         _ => return Err(odd()),
     };

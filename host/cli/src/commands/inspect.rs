@@ -40,6 +40,7 @@ fn print(found: &Inspection, functions: bool) {
             let from = match interface.from {
                 Some("host") => style.dim("  everybody has it"),
                 Some("grant") => "  by grant".to_owned(),
+                Some("nobody") => "  off: every call is denied".to_owned(),
                 Some(_) => "  from a capability, by grant".to_owned(),
                 None => String::new(),
             };

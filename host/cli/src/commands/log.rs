@@ -235,6 +235,8 @@ fn shape(entry: &Entry, body: Option<serde_json::Value>) -> serde_json::Value {
         "function": envelope.function, "effect": envelope.effect, "decision": envelope.decision,
         "rule": envelope.rule, "provider": envelope.provider, "component": envelope.component,
         "status": envelope.status, "fuel": envelope.fuel, "calls": envelope.calls, "drafts": envelope.drafts,
+        "fate": envelope.fate.and_then(Fate::from_number).map(Fate::name), "not_before_ns": envelope.not_before_ns,
+        "key": envelope.key, "generation": envelope.generation,
         "elapsed_ns": envelope.elapsed_ns, "bytes": envelope.body.map(|b| b.length), "body": body,
     })
 }

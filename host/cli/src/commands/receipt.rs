@@ -2,8 +2,7 @@
 
 use crate::args::{Global, ReceiptArgs};
 use crate::exit::{Exit, usage};
-use crate::open;
-use crate::output::say;
+use crate::{open, output};
 use anyhow::Context as _;
 use manes_core::block::Block;
 use manes_core::ids::Digest;
@@ -26,7 +25,7 @@ pub(crate) fn receipt(global: &Global, args: &ReceiptArgs) -> anyhow::Result<Exi
         return Err(error.into());
     }
     let receipt = receipt.map_err(|error| usage(error.to_string()))?;
-    say!("{}", receipt.to_json());
+    output::bytes(receipt.to_json().as_bytes());
     Ok(Exit::Done)
 }
 

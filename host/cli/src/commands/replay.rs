@@ -3,6 +3,7 @@
 use crate::args::{Global, ReplayArgs};
 use crate::exit::{Exit, usage};
 use crate::output::{say, tell};
+use crate::progress::Progress;
 use crate::{open, render};
 use manes_core::cursor::Divergence;
 use manes_runtime::query::{self, AttemptRecord, Named};
@@ -32,10 +33,12 @@ pub(crate) async fn replay(global: &Global, args: ReplayArgs) -> anyhow::Result<
         return Err(usage("--component replaces one agent; name it with --agent NAME"));
     }
     let mut replayer = Replayer::new(open::wasm()?, Seams::system(), instead.as_deref())?;
-    let mut verdicts = Vec::new();
-    let mut complete = true;
+    let (mut verdicts, mut complete) = (Vec::new(), true);
+    let progress = Progress::of("replaying", attempts.len());
     for attempt in attempts {
-        match replayer.replay(&reader, attempt).await {
+        let replayed = replayer.replay(&reader, attempt).await;
+        progress.step();
+        match replayed {
             Ok(verdict) => verdicts.push(verdict),
             // One attempt that is open or expired says nothing of the others.
             Err(error) => {
@@ -44,6 +47,7 @@ pub(crate) async fn replay(global: &Global, args: ReplayArgs) -> anyhow::Result<
             }
         }
     }
+    drop(progress);
     print(global, &verdicts)?;
     let identical = verdicts.iter().all(|verdict| verdict.identical);
     Ok(match (identical, complete) {

@@ -7,6 +7,7 @@ use crate::output::{say, tell};
 use crate::render;
 use crate::session::{Either, EmitReply, Reply, Request, RunReply, RunRequest};
 use manes_runtime::query::{ActivationView, EventView};
+use std::collections::BTreeSet;
 use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 
@@ -128,9 +129,14 @@ pub(super) fn print(global: &Global, reply: &RunReply) -> anyhow::Result<()> {
         let failures: Vec<_> = failures(reply)
             .map(|a| serde_json::json!({ "agent": a.agent, "status": a.status, "message": a.message, "fate": a.fate }))
             .collect();
+        let unrouted: Vec<_> = unrouted(reply)
+            .map(|(event, why)| serde_json::json!({ "topic": event.topic, "why": why, "record": event.record }))
+            .collect();
+        let activations: BTreeSet<_> = flow.activations.iter().map(|a| a.activation).collect();
         let shape = serde_json::json!({
-            "flow": flow.flow, "status": word, "new": reply.new, "results": results,
-            "activations": flow.activations.len(), "failures": failures, "waiting": reply.waiting,
+            "flow": flow.flow, "status": word, "new": reply.new, "results": results, "unrouted": unrouted,
+            "activations": activations.len(), "attempts": flow.activations.len(), "failures": failures,
+            "waiting": reply.waiting,
             "elapsed_ns": flow.activations.iter().map(|a| a.elapsed_ns).sum::<u64>(),
         });
         say!("{shape}");

@@ -25,11 +25,7 @@ pub(super) async fn followed(global: &Global, request: Request, activation: Acti
     let reply = session.ask(request).await;
     session.close().await?;
     let Reply::Run(reply) = reply? else { anyhow::bail!("the host answered something else") };
-    if global.json {
-        say!("{}", serde_json::to_string(&reply.flow)?);
-    } else {
-        super::run::print(global, &reply)?;
-    }
+    super::run::print(global, &reply)?;
     // What became of this letter; the flow may have others.
     let letter = reply.flow.activations.iter().find(|a| a.activation == activation);
     let same = |a: &&ActivationView| letter.is_some_and(|letter| a.agent == letter.agent && a.event == letter.event);

@@ -3,11 +3,12 @@
 use crate::args::{Global, VerifyArgs};
 use crate::exit::{Exit, usage};
 use crate::output::{say, tell};
+use crate::progress::Progress;
 use crate::{open, paths, render};
 use manes_core::checkpoint;
 use manes_core::ids::LedgerId;
 use manes_verify::limits::CHECKPOINT_BYTES_MAX;
-use manes_verify::{AuditOptions, Finding, Problem, Report, audit};
+use manes_verify::{AuditOptions, Checking, Finding, Problem, Report, audit_watched};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -15,6 +16,9 @@ use std::path::Path;
 /// Looks again this often when something is wrong, while another process may be writing.
 const RETRIES: u32 = 2;
 const RETRY_AFTER: std::time::Duration = std::time::Duration::from_millis(150);
+
+/// Blocks between two words on how far it is.
+const SAID_BLOCKS: u64 = 64;
 
 /// Audits the folder. The stored head counts as a checkpoint that is held.
 pub(crate) fn verify(global: &Global, args: &VerifyArgs) -> anyhow::Result<Exit> {
@@ -45,7 +49,8 @@ pub(crate) fn verify(global: &Global, args: &VerifyArgs) -> anyhow::Result<Exit>
                 (false, true) => "; no checkpoint was held against it",
             };
             say!("{}{extends}", style.good("consistent"));
-            say!("{report}");
+            // What it proves stands in the line above.
+            report.to_string().lines().filter(|line| !line.starts_with("verified")).for_each(|line| say!("{line}"));
         }
         Err(finding) => {
             if global.json {
@@ -71,14 +76,22 @@ pub(crate) fn verify(global: &Global, args: &VerifyArgs) -> anyhow::Result<Exit>
 
 /// Audits, and again where it might be a matter of time.
 fn again(options: &AuditOptions) -> Result<Report, Finding> {
-    let mut found = audit(options);
+    let progress = Progress::begin("verifying");
+    let watched = || {
+        audit_watched(options, &mut |Checking { blocks, segment, segments }| {
+            if blocks % SAID_BLOCKS == 0 {
+                progress.say(format!("  {}, segment {segment} of {segments}", render::count(blocks, "block")));
+            }
+        })
+    };
+    let mut found = watched();
     // A running host may be in the middle of a write: what is being written is whole a moment later.
     for _ in 0..RETRIES {
         if found.is_ok() {
             break;
         }
         std::thread::sleep(RETRY_AFTER);
-        found = audit(options);
+        found = watched();
     }
     found
 }

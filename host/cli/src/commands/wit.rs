@@ -58,7 +58,9 @@ fn explain(component: &Path, folder: &Path, added: &[Added]) {
     let grants: Vec<String> = added.iter().map(|interface| format!("{:?}", interface.grant)).collect();
     tell!("written into {}", folder.display());
     tell!("in src/lib.rs:");
-    tell!("  mod bindings {{\n      wit_bindgen::generate!({{ path: \"wit\", world: \"{WORLD}\" }});\n  }}");
+    tell!(
+        "  mod bindings {{\n      wit_bindgen::generate!({{ path: \"wit\", world: \"{WORLD}\", generate_all }});\n  }}"
+    );
     added.iter().for_each(|interface| tell!("  use {};", interface.rust));
     tell!("in manes.toml, in the section of who calls it:\n  capabilities = [{}]", grants.join(", "));
     tell!(
@@ -71,13 +73,10 @@ fn explain(component: &Path, folder: &Path, added: &[Added]) {
 fn exported(args: &WitAddArgs) -> anyhow::Result<(Resolve, Vec<InterfaceId>)> {
     let file = args.file.display();
     let bytes = std::fs::read(&args.file).map_err(|error| usage(format!("failed to read {file}: {error}")))?;
-    let decoded = decode(&bytes).map_err(|error| {
-        let why = error.to_string();
-        usage(format!(
-            "{file} is no component: {}",
-            why.lines().next().unwrap_or_default().trim_end_matches(['[', ' ', '='])
-        ))
-    })?;
+    if !bytes.starts_with(b"\0asm") {
+        return Err(usage(format!("{file} is no component: it is no WebAssembly")));
+    }
+    let decoded = decode(&bytes).map_err(|error| usage(format!("{file} is no component: {error}")))?;
     let DecodedWasm::Component(resolve, world) = decoded else {
         return Err(usage(format!("{file} is an interface's text and no component; put it into wit/deps yourself")));
     };

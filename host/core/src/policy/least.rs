@@ -13,6 +13,7 @@ pub struct Least {
     publish: BTreeSet<String>,
     http: BTreeSet<String>,
     directories: BTreeMap<String, Access>,
+    env: BTreeSet<String>,
     capabilities: BTreeSet<String>,
 }
 
@@ -40,6 +41,11 @@ impl Least {
         self.publish.insert(topic.to_owned());
     }
 
+    /// A variable that may have been looked at.
+    pub fn variable(&mut self, name: &str) {
+        self.env.insert(name.to_owned());
+    }
+
     /// As lines of a section; `host` knows which folder of the host a directory's name stands for.
     #[must_use]
     pub fn lines(&self, host: impl Fn(&str) -> Option<String>) -> Vec<String> {
@@ -54,7 +60,7 @@ impl Least {
         let directories: Vec<String> = self.directories.iter().map(directory).collect();
         let directories = (!directories.is_empty()).then(|| format!("directories = [{}]", directories.join(", ")));
         let lists = [list("publish", &self.publish), list("http", &self.http), directories];
-        lists.into_iter().chain([list("capabilities", &self.capabilities)]).flatten().collect()
+        lists.into_iter().chain([list("env", &self.env), list("capabilities", &self.capabilities)]).flatten().collect()
     }
 }
 

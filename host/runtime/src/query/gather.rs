@@ -280,7 +280,9 @@ impl AttemptRecord {
             let bytes = entry.body.as_deref().ok_or(Missing::Expired { what: "arguments or outcome", index })?;
             let body = Body::read(bytes).map_err(|why| Missing::Malformed { index, why: why.to_string() })?;
             let malformed = |why: &str| Missing::Malformed { index, why: why.to_owned() };
-            let args = match (body.args, calls.remove(&number)) {
+            let intent = calls.remove(&number);
+            let key = body.key.or_else(|| intent.as_ref().and_then(|intent| intent.key));
+            let args = match (body.args, intent) {
                 (Some(args), _) => args,
                 (None, Some(intent)) => intent.args,
                 (None, None) => return Err(malformed("an outcome without arguments or intent")),
@@ -292,7 +294,7 @@ impl AttemptRecord {
             let function = entry.envelope.function.as_deref().and_then(FunctionId::parse);
             let function = function.ok_or_else(|| malformed("no function"))?;
             let effect = entry.envelope.effect.and_then(Effect::from_u64).unwrap_or(Effect::Write);
-            calls.insert(number, RecordedCall { number, function, effect, args, outcome });
+            calls.insert(number, RecordedCall { number, function, effect, args, outcome, key });
         }
         Ok(calls.into_values().collect())
     }

@@ -249,7 +249,7 @@ fn activation(attempt: &AttemptRecord) -> ActivationView {
         attempt: attempt.start.envelope.attempt.unwrap_or_default(),
         status: attempt.status().map_or("open", EndStatus::name).to_owned(),
         message: text("message"),
-        fate: end.and_then(|end| end.envelope.fate).and_then(Fate::from_number).map_or("", fate_name).to_owned(),
+        fate: end.and_then(|end| end.envelope.fate).and_then(Fate::from_number).map_or("", Fate::name).to_owned(),
         again_at: end.and_then(|end| end.envelope.not_before_ns).map(crate::time::rfc3339),
         generation: attempt.start.envelope.generation.unwrap_or_default(),
         stderr: text("stderr"),
@@ -262,15 +262,6 @@ fn activation(attempt: &AttemptRecord) -> ActivationView {
         emitted: attempt.emitted.iter().filter_map(|event| event.envelope.topic.clone()).collect(),
         calls: outcomes.map(|entry| call(entry, &intents)).collect(),
         record: attempt.start.index,
-    }
-}
-
-const fn fate_name(fate: Fate) -> &'static str {
-    match fate {
-        Fate::Final => "",
-        Fate::Again => "again",
-        Fate::Dead => "dead",
-        Fate::Asks => "asks",
     }
 }
 

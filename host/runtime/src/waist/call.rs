@@ -6,7 +6,8 @@ use crate::earlier::Write;
 use crate::journal::{Answer, CallEnd, CallRecord, Journal};
 use crate::provider::{At, BASE, Failure, Providers, WASI};
 use manes_core::cbor::Reader;
-use manes_core::cursor::{Divergence, Recorded, RecordedCall, encode_args};
+use manes_core::cursor::{CallText, Divergence, Recorded, RecordedCall, encode_args};
+use manes_core::diff::Difference;
 use manes_core::function::FunctionId;
 use manes_core::idempotency::Occurrences;
 use manes_core::ids::Digest;
@@ -153,6 +154,7 @@ impl Waist {
         };
         let outcome = match answer {
             Answer::Recorded(recorded) => {
+                self.check_same_write(&call, &seen, &args, &recorded)?;
                 if self.journal.is_recovering() && self.is_keyed(&call) {
                     // Counted, so that what comes live after it has the key that it would have had.
                     self.key(&call, &args);
@@ -176,6 +178,33 @@ impl Waist {
         };
         self.lens.learn(&function.id, &args, outcome.as_ref());
         Ok(outcome)
+    }
+
+    /// What if: a request or a file is named by handles, which are alike whatever they stand for. The key says whether it is
+    /// the recorded one.
+    fn check_same_write(
+        &mut self,
+        call: &CallRecord<'_>,
+        seen: &Seen,
+        args: &[Value],
+        recorded: &RecordedCall,
+    ) -> Result<(), Ended> {
+        let (Some(expected), true) = (recorded.key, self.journal.is_what_if()) else { return Ok(()) };
+        if self.key(call, args) == expected {
+            return Ok(());
+        }
+        let text = |args: &[u8]| CallText::of(call.function, args);
+        let difference = Difference {
+            path: "what it is about".to_owned(),
+            expected: "something else, by its idempotency key".to_owned(),
+            actual: seen.facts.to_string(),
+        };
+        Err(Ended::Diverged(Box::new(Divergence::Call {
+            call: recorded.number,
+            expected: text(&recorded.args),
+            actual: text(call.args),
+            difference: Some(difference),
+        })))
     }
 
     /// Providers died with their host, and with them every handle that is not the base world's.

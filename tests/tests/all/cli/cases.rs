@@ -115,7 +115,11 @@ fn a_recorded_flow_becomes_a_case_that_needs_nobody() {
     assert!(text.contains(from), "{text}");
     std::fs::write(&path, text.replace(from, to)).expect("written");
     let changed = test(&desk).arg(&path).exits(1);
-    assert!(changed.stdout.lines().any(|line| line.starts_with("  + ") && line.ends_with(" 9.5")), "{}", changed.stdout);
+    assert!(
+        changed.stdout.lines().any(|line| line.starts_with("  + ") && line.ends_with(" 9.5")),
+        "{}",
+        changed.stdout
+    );
     // A call that the case does not have is named, and one that does not come, too.
     let call = text.find("[[call]]\nagent = \"critic\"").expect("a call of the critic's");
     let end = text[call + 1..].find("[[").expect("more") + call + 1;

@@ -84,5 +84,17 @@ fn a_call_is_explained_by_the_rule_that_decides_it() {
         assert!(said.starts_with("denied: ") && said.contains(line), "{words:?}: {said}");
     }
     explain(&["whatever"]).refuses(2, &["a call is one of"]);
+    explain(&["read", "/data/../etc"]).refuses(2, &["is not plain"]);
+    explain(&["wasi:filesystem/types"]).refuses(2, &["grant directories"]);
+    assert!(explain(&["wasi:sockets/tcp"]).exits(3).stdout.contains("no grant could allow it"));
+    // The deepest directory counts, and the root is one.
+    let folder = |guest: &str, access: &str| format!("{{ host = \"d\", guest = \"{guest}\", access = \"{access}\" }}");
+    let nested = [folder("/", "read"), folder("/data", "read"), folder("/data/sub", "read-write")].join(", ");
+    desk.write_manifest(&format!(
+        "[agent.a]\ncomponent = \"a.wasm\"\nsubscribe = [\"a.do\"]\ndirectories = [{nested}]\n"
+    ));
+    for (words, code) in [("read /x.txt", 0), ("write /x.txt", 3), ("write /data/sub/x", 0), ("write /data/subs", 3)] {
+        explain(&[words]).exits(code);
+    }
     Cmd::manes(&desk).args(["grants", "explain", "b", "publish", "x"]).refuses(2, &["has no b; it has: a"]);
 }

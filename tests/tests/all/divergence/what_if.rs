@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use manes_core::cursor::Divergence;
 use manes_runtime::query::{AttemptRecord, FlowRecord};
 use manes_runtime::replay::{Fuel, Verdict};
-use manes_tests::{Running, components, replay_with};
+use manes_tests::{Running, Server, TestHost, components, replay_with};
 use serde_json::{Value, json};
 
 async fn what_if(host: &Running, attempt: &AttemptRecord, script: &[Value]) -> Result<Verdict> {
@@ -116,5 +116,66 @@ async fn another_event_or_end_diverges() -> Result<()> {
     rejecting.push(json!(["reject", "changed my mind"]));
     let verdict = what_if(&host, &attempt, &rejecting).await?;
     ensure!(matches!(verdict.divergence, Some(Divergence::End { .. })), "{verdict:?}");
+    Ok(())
+}
+
+/// One attempt of a component into which `script` is burnt, on what `host` grants.
+async fn burnt(host: TestHost, script: &[Value]) -> Result<(Running, AttemptRecord)> {
+    let folder = tempfile::tempdir()?;
+    let component = folder.path().join("burnt.wasm");
+    std::fs::write(&component, components::burnt(&Value::Array(script.to_vec()))?)?;
+    let host = host.component(&component).start_memory().await?;
+    let flow = host.run(&json!("the script is burnt, this is not read")).await?;
+    manes_tests::view::done(&flow)?;
+    let attempt = host.record(flow.flow)?.attempts.pop().context("one attempt")?;
+    Ok((host, attempt))
+}
+
+/// A request is put together by local calls and named by a handle: what it says is compared all the same.
+#[tokio::test]
+async fn another_request_by_the_same_steps_diverges() -> Result<()> {
+    let server = Server::start().await?;
+    let authority = server.authority();
+    let granted = TestHost::script().http(&format!("POST {authority}/")).http(&format!("PUT {authority}/"));
+    let script = |method: &str, path: &str, body: &str| vec![json!(["http", method, server.url(path), body])];
+    let (host, attempt) = burnt(granted, &script("POST", "/echo", "three apples")).await?;
+    let sent = server.seen();
+    let same = what_if(&host, &attempt, &script("POST", "/echo", "three apples")).await?;
+    ensure!(same.identical, "{same:?}");
+    for (what, other) in [
+        ("another path", script("POST", "/other", "three apples")),
+        ("another method", script("PUT", "/echo", "three apples")),
+        ("another body", script("POST", "/echo", "three pears!")),
+    ] {
+        let verdict = what_if(&host, &attempt, &other).await?;
+        ensure!(matches!(verdict.divergence, Some(Divergence::Call { .. })), "{what}: {verdict:?}");
+    }
+    let verdict = what_if(&host, &attempt, &script("POST", "/other", "three apples")).await?;
+    let said = verdict.divergence.map(|divergence| divergence.to_string()).unwrap_or_default();
+    ensure!(said.contains("/other"), "it does not say what about: {said}");
+    ensure!(server.seen() == sent, "a what-if sent something");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_setting_is_answered_by_its_name() -> Result<()> {
+    let host = TestHost::script().line("config = { colour = \"red\", shape = \"round\" }");
+    let script = |keys: &[&str]| {
+        let mut script: Vec<Value> = keys.iter().map(|key| json!(["config", key])).collect();
+        script.push(json!(["report", "a.out"]));
+        script
+    };
+    let (host, attempt) = burnt(host, &script(&["colour", "shape"])).await?;
+    for (keys, report) in [
+        (&["shape", "colour"][..], "[\"round\",\"red\"]"),
+        (&["colour", "colour"], "[\"red\",\"red\"]"),
+        (&["colour", "size"], "[\"red\",null]"),
+    ] {
+        let verdict = what_if(&host, &attempt, &script(keys)).await?;
+        let Some(Divergence::Draft { difference, .. }) = &verdict.divergence else {
+            anyhow::bail!("{keys:?}: {verdict:?}");
+        };
+        ensure!(difference.actual.replace('\\', "").contains(report), "{keys:?}: {difference:?}");
+    }
     Ok(())
 }

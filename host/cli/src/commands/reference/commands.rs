@@ -61,7 +61,8 @@ fn section(out: &mut String, command: &Command, path: &str, depth: usize) {
         let _ = writeln!(out, "\n{notes}");
     }
     let own = |arg: &&Arg| !arg.is_global_set() && !arg.is_hide_set() && arg.get_id() != "help";
-    let (places, options): (Vec<&Arg>, Vec<&Arg>) = command.get_arguments().filter(own).partition(|a| a.is_positional());
+    let (places, options): (Vec<&Arg>, Vec<&Arg>) =
+        command.get_arguments().filter(own).partition(|a| a.is_positional());
     for (title, args) in [("Arguments", places), ("Options", options)] {
         if !args.is_empty() {
             let _ = writeln!(out, "\n{} {title}\n\n{}", "#".repeat(depth), table(&args).trim_end());

@@ -56,7 +56,8 @@ pub(crate) async fn test(global: &Global, args: TestArgs) -> anyhow::Result<Exit
     let mut verdicts = Vec::new();
     for path in cases {
         // One case that cannot be played does not keep the others from being.
-        let verdict = judge(&stage, &path, args.update).unwrap_or_else(|error| Verdict::unplayed(&path, &error));
+        let style = if global.json { Style::plain() } else { Style::stdout() };
+        let verdict = judge(&stage, &path, args.update, style).unwrap_or_else(|error| Verdict::unplayed(&path, &error));
         if !global.json {
             print(&verdict);
         }
@@ -99,7 +100,7 @@ impl Verdict {
     }
 }
 
-fn judge(stage: &Stage, path: &Path, update: bool) -> anyhow::Result<Verdict> {
+fn judge(stage: &Stage, path: &Path, update: bool, style: Style) -> anyhow::Result<Verdict> {
     let case = Case::read(path)?;
     let played = stage.play(&case)?;
     let outcome = Outcome::of(&played.flows);
@@ -110,9 +111,9 @@ fn judge(stage: &Stage, path: &Path, update: bool) -> anyhow::Result<Verdict> {
         // What nothing answers cannot be written down.
         (false, true) if played.unexpected.is_empty() && !played.stuck => {
             write::update(&case, &played.used, &outcome)?;
-            ("updated", compared.diff(Style::stdout()))
+            ("updated", compared.diff(style))
         }
-        (false, _) => ("failed", compared.diff(Style::stdout())),
+        (false, _) => ("failed", compared.diff(style)),
     };
     let (about, unanswered) = (case.about.clone(), !played.unexpected.is_empty());
     Ok(Verdict { case: path.to_owned(), about, status, events, attempts, diff, unanswered })
