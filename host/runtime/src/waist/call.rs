@@ -2,7 +2,6 @@
 
 use super::{Ended, Handles, Judge};
 use crate::component::Function;
-use crate::earlier::Write;
 use crate::journal::{Answer, CallEnd, CallRecord, Journal};
 use crate::provider::{At, BASE, Failure, Providers, WASI};
 use manes_core::cbor::Reader;
@@ -11,14 +10,14 @@ use manes_core::diff::Difference;
 use manes_core::function::FunctionId;
 use manes_core::idempotency::Occurrences;
 use manes_core::ids::Digest;
-use manes_core::lens::{Effect, Facts, Lens, Seen};
+use manes_core::lens::{Effect, Lens, Seen};
 use manes_core::limits::{Limit, Limits};
-use manes_core::policy::{Decision, EffectClaims, Grants, OnUnknown, denial_message, denied_value};
+use manes_core::policy::{Decision, EffectClaims, Grants, denial_message, denied_value};
 use manes_core::value::{Handle, Shape, Value};
 use std::sync::Arc;
 
 /// What is known of a call that was announced and has no outcome.
-const UNKNOWN: &str = "nobody knows what came of it";
+pub(super) const UNKNOWN: &str = "nobody knows what came of it";
 
 /// Marks numbers of calls that a record does not have, in a what-if.
 const UNRECORDED: u64 = 1 << 63;
@@ -230,6 +229,11 @@ impl Waist {
         beyond && call.effect == Effect::Local && call.provider == BASE && self.journal.is_what_if()
     }
 
+    /// The grants under which it runs: its deployment's, and those in force where they are others.
+    pub(super) fn grants(&self) -> impl Iterator<Item = &Arc<Grants>> {
+        [Some(&self.grants), self.in_force.as_ref()].into_iter().flatten()
+    }
+
     fn decide(&self, seen: &Seen) -> Decision {
         let decision = self.grants.decide(seen);
         match &self.in_force {
@@ -244,8 +248,7 @@ impl Waist {
         if !function.name.starts_with("[resource-drop]") {
             let unclaimed = EffectClaims::default();
             let claims = self.providers.claims(&function.interface).unwrap_or(&unclaimed);
-            let grants = [Some(&self.grants), self.in_force.as_ref()].into_iter().flatten();
-            let effects = grants.map(|grants| grants.effect(function, &seen, claims));
+            let effects = self.grants().map(|grants| grants.effect(function, &seen, claims));
             seen.effect = effects.fold(Effect::Local, Effect::max);
         }
         seen
@@ -369,81 +372,6 @@ impl Waist {
         }
     }
 
-    /// A write that an earlier attempt announced. Its outcome, if it succeeded and can be used again; nothing, if it is
-    /// to be made now, which `call` then says.
-    fn again(
-        &self,
-        function: &Function,
-        call: &mut CallRecord<'_>,
-        seen: &Seen,
-        args: &[Value],
-    ) -> Result<Option<Option<Value>>, Ended> {
-        let Some(write) = self.journal.earlier(call) else { return Ok(None) };
-        let (leaf, came) = match write {
-            Write::Returned { leaf, outcome: Some(bytes) } => {
-                let outcome = function.signature.result.as_ref().map(|shape| decode(shape, &bytes)).transpose()?;
-                // What failed did nothing, or says that it may be tried again.
-                if matches!(outcome, Some(Value::Result(Err(_)))) {
-                    return Ok(None);
-                }
-                // What was done to a resource of the last attempt was not done to this one's.
-                let mut handles = false;
-                args.iter().for_each(|arg| arg.handles(&mut |_| handles = true));
-                outcome.iter().for_each(|value| value.handles(&mut |_| handles = true));
-                if !handles {
-                    call.earlier = Some(leaf);
-                    self.journal.outcome(call, None, &CallEnd::Reused(outcome.as_ref()))?;
-                    return Ok(Some(outcome));
-                }
-                // A handle died with its attempt: to go on, the call has to be made again.
-                (leaf, "what it returned died with that attempt")
-            }
-            Write::Answered { leaf } => {
-                call.earlier = Some(leaf);
-                return Ok(None);
-            }
-            Write::Returned { leaf, outcome: None } => (leaf, "what it returned was not kept"),
-            Write::Unknown { leaf } => (leaf, UNKNOWN),
-        };
-        call.earlier = Some(leaf);
-        self.may_repeat(&function.id, call, seen, came)?;
-        Ok(None)
-    }
-
-    /// Whether a write may be made again of which nobody knows what came.
-    fn may_repeat(
-        &self,
-        function: &FunctionId,
-        call: &CallRecord<'_>,
-        seen: &Seen,
-        came: &'static str,
-    ) -> Result<(), Ended> {
-        let choices = [Some(&self.grants), self.in_force.as_ref()].into_iter().flatten();
-        let choice = choices.map(|grants| grants.on_unknown(&seen.facts)).max_by_key(|choice| choice.caution());
-        let (advice, asks) = match choice.unwrap_or_default() {
-            OnUnknown::Repeat => return Ok(()),
-            OnUnknown::Ask => {
-                ("look there, then say with `manes answer` whether it is made again".to_owned(), call.earlier)
-            }
-            OnUnknown::Fail => match seen.facts {
-                Facts::Capability { .. } | Facts::Http { .. } => {
-                    let section = self.section();
-                    (
-                        format!(
-                            "if it may be made again, say so in its grant in {section} with: on-unknown = \"repeat\""
-                        ),
-                        None,
-                    )
-                }
-                _ => ("look there, then requeue the activation to have all of it done once more".to_owned(), None),
-            },
-        };
-        let what = format!("({}), and {came}; {advice}", seen.facts);
-        let ended = Ended::Unknown { function: function.to_string(), what, asks };
-        self.journal.outcome(call, None, &CallEnd::Ended(&ended))?;
-        Err(ended)
-    }
-
     fn deny(&self, function: &Function, call: &CallRecord<'_>, decision: &Decision) -> Result<Option<Value>, Ended> {
         let mut message = denial_message(&function.id, decision);
         // An agent's own denial is shown under its name; a capability's would be taken for its caller's.
@@ -496,7 +424,7 @@ impl Waist {
     }
 }
 
-fn decode(shape: &Shape, bytes: &[u8]) -> Result<Value, Ended> {
+pub(super) fn decode(shape: &Shape, bytes: &[u8]) -> Result<Value, Ended> {
     let mut r = Reader::new(bytes);
     Value::decode(shape, &mut r)
         .map_err(|error| Ended::Guest(format!("the recorded outcome is not of the imported type: {error}")))

@@ -3,6 +3,7 @@
 //! Encode by type, see through the lens, judge, record an intent if the call writes, perform or replay, record the
 //! outcome, hand it back. Live, recovery and replay differ in the journal behind step 5 and 6 and in nothing else.
 
+mod again;
 mod call;
 mod ended;
 mod handles;

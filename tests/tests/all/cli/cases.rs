@@ -173,7 +173,7 @@ fn requests_are_answered_by_the_case_and_go_nowhere() {
     test(&desk).ok();
     write(url, "GET https://api.example.com/v1/coffee");
     let other = test(&desk).exits(1);
-    for line in [format!("- request GET https://api.example.com/v1/coffee\n"), format!("+ request GET {url}\n")] {
+    for line in ["- request GET https://api.example.com/v1/coffee\n".to_owned(), format!("+ request GET {url}\n")] {
         assert!(other.stdout.contains(&line), "{line} is not in: {}", other.stdout);
     }
     // Policy judges as it always does.

@@ -24,4 +24,5 @@ mod run;
 mod show;
 mod steer;
 mod tampered;
+mod terminal;
 mod up;

@@ -34,7 +34,8 @@ fn dead_letters_are_listed_and_shown_with_their_reason() {
 fn a_requeued_dead_letter_is_handled_once_more_with_and_without_a_host() {
     let (desk, id) = dead();
     let flow = Cmd::manes(&desk).args(["requeue", &id[..6], "--json"]).exits(3).json();
-    let attempts = |flow: &Value| {
+    let attempts = |run: &Value| {
+        let flow = Cmd::reading(&desk).args(["flow", run["flow"].as_str().expect("a flow"), "--json"]).ok().json();
         let all = flow["activations"].as_array().expect("activations").iter();
         all.map(|a| a["generation"].as_u64().expect("a generation")).collect::<Vec<_>>()
     };

@@ -69,7 +69,7 @@ impl Wire {
     /// Requests that did not come.
     pub(super) fn left(&self) -> Vec<String> {
         let state = self.state();
-        state.expected.iter().filter(|exchange| !exchange.used).map(|exchange| shown(exchange)).collect()
+        state.expected.iter().filter(|exchange| !exchange.used).map(shown).collect()
     }
 
     /// Requests that are not in the case.
