@@ -5,8 +5,8 @@
     demo.py "QUESTION" FILE.csv      any question about any file
 
 Starts a host, loads the table capability into it while it runs, asks, shows the flow, verifies the ledger, replays
-the flow from the record, and lets an agent try a request that nobody granted. Everything lies under target/demo;
-the host is stopped at the end.
+the flow from the record, and lets an agent try a request that nobody granted. Everything lies under target/demo
+(or MANES_DEMO); the host is stopped at the end.
 """
 
 import json
@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = Path(__file__).resolve().parent
 MANES = ROOT / "target" / "release" / "manes"
-DEMO = ROOT / "target" / "demo"
+DEMO = Path(os.environ.get("MANES_DEMO") or ROOT / "target" / "demo")
 LEDGER = DEMO / "ledger"
 MANIFEST = DEMO / "manes.toml"
 QUESTION = "mean body_mass_g by species?"

@@ -23,7 +23,7 @@ pub(crate) struct Cli {
 /// Options that every command takes.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// The ledger's folder [default: .manes/ledger beside the manifest]
+    /// The ledger's folder [default: what the manifest says, else .manes/ledger beside it]
     #[arg(long, global = true, value_name = "DIR", env = "MANES_LEDGER")]
     pub(crate) ledger: Option<PathBuf>,
     /// The manifest

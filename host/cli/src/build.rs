@@ -16,7 +16,7 @@ use std::time::SystemTime;
 use tokio::process::Command;
 
 /// Folders that hold no sources.
-const NO_SOURCES: [&str; 6] = ["target", "cases", "node_modules", "__pycache__", ".git", "venv"];
+const NO_SOURCES: [&str; 5] = ["target", "node_modules", "__pycache__", ".git", "venv"];
 /// Files that are looked at, at most: beyond that it is no project's folder.
 const FILES_MAX: usize = 50_000;
 
@@ -94,16 +94,22 @@ pub(crate) fn modified(path: &Path) -> Option<SystemTime> {
     path.metadata().ok()?.modified().ok()
 }
 
+/// True for a folder that holds what happened, wherever a manifest has it.
+fn is_ledger(folder: &Path) -> bool {
+    folder.join("segments").is_dir() && folder.join("LOCK").is_file()
+}
+
 /// When the last source in a folder was changed.
 pub(crate) fn newest(folder: &Path) -> Option<SystemTime> {
     let (mut newest, mut left, mut folders) = (None, FILES_MAX, vec![folder.to_owned()]);
+    let cases = folder.join("cases");
     while let Some(folder) = folders.pop() {
         let Ok(entries) = std::fs::read_dir(folder) else { continue };
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let Ok(kind) = entry.file_type() else { continue };
             if kind.is_dir() {
-                if !NO_SOURCES.contains(&name.as_str()) && !entry.path().ends_with(".manes/ledger") {
+                if !NO_SOURCES.contains(&name.as_str()) && entry.path() != cases && !is_ledger(&entry.path()) {
                     folders.push(entry.path());
                 }
                 continue;

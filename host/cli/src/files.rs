@@ -11,16 +11,18 @@ pub(crate) fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     std::fs::write(path, text).with_context(|| format!("failed to write {}", path.display()))
 }
 
-/// Copies a folder with all that is in it.
-pub(crate) fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
+/// Copies a folder with all that is in it; links are followed.
+pub(crate) fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let failed = |path: &Path| format!("failed to copy {}", path.display());
+    std::fs::create_dir_all(to).with_context(|| failed(to))?;
+    for entry in std::fs::read_dir(from).with_context(|| failed(from))? {
+        let path = entry.with_context(|| failed(from))?.path();
+        let Some(name) = path.file_name() else { continue };
+        let target = to.join(name);
+        if std::fs::metadata(&path).with_context(|| failed(&path))?.is_dir() {
+            copy(&path, &target)?;
         } else {
-            std::fs::copy(entry.path(), target)?;
+            std::fs::copy(&path, target).with_context(|| failed(&path))?;
         }
     }
     Ok(())

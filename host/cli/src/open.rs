@@ -71,7 +71,9 @@ async fn start(global: &Global, manifest: Manifest) -> anyhow::Result<Host> {
     let wasm = wasm()?;
     let prepared = Prepared::compile(&wasm, &manifest).map_err(|error| placed(&manifest, error))?;
     let seams = Seams::system();
+    let opening = Progress::begin("opening the ledger");
     let ledger: Arc<dyn Ledger> = Arc::new(ledger(global, Accept::Nothing)?);
+    drop(opening);
     let started = Host::start_prepared(ledger, wasm, seams, manifest.clone(), prepared).await;
     started.map_err(|error| placed(&manifest, error))
 }

@@ -5,12 +5,20 @@ use anyhow::Context as _;
 use manes_core::ids::Digest;
 use std::path::{Path, PathBuf};
 
-/// The ledger's folder: `--ledger`, else `.manes/ledger` beside the manifest.
+/// The ledger's folder: `--ledger`, else what the manifest says, else `.manes/ledger` beside it.
 pub(crate) fn ledger(global: &Global) -> PathBuf {
     global.ledger.clone().unwrap_or_else(|| {
         let beside = global.manifest.parent().unwrap_or_else(|| Path::new(""));
-        beside.join(".manes").join("ledger")
+        beside.join(named(&global.manifest).unwrap_or_else(|| Path::new(".manes").join("ledger")))
     })
+}
+
+/// The folder that a manifest names. What else is in it, and whether it is right, is for others to say: a ledger can be
+/// read beside a manifest that cannot.
+fn named(manifest: &Path) -> Option<PathBuf> {
+    let text = std::fs::read_to_string(manifest).ok()?;
+    let table: toml::Table = toml::from_str(&text).ok()?;
+    table.get("ledger")?.as_str().filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 /// The home of private keys, stored heads, tokens and compiled code: `MANES_HOME`, else the user's data folder.

@@ -235,8 +235,9 @@ fn next(
 
 /// True for what is written into the body of a request: local by itself, and part of what its `handle` sends.
 fn goes_out(function: &FunctionId, owner: Option<&str>) -> bool {
-    let writes = function.name.starts_with("[method]output-stream.") && function.name.contains("write");
-    writes && function.unversioned() == "wasi:io/streams" && owner.is_some_and(|owner| owner != BASE)
+    let method = function.name.strip_prefix("[method]output-stream.").unwrap_or_default();
+    let writes = ["write", "blocking-write-and-flush", "write-zeroes", "blocking-write-zeroes-and-flush"];
+    writes.contains(&method) && function.unversioned() == "wasi:io/streams" && owner.is_some_and(|owner| owner != BASE)
 }
 
 /// The provider of the handle that encoded arguments begin with.

@@ -48,6 +48,8 @@ pub enum ManifestError {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Manifest {
+    /// The ledger's folder, unless a command names another one.
+    pub ledger: Option<PathBuf>,
     /// Topics whose events are answers: nobody has to take them.
     pub results: Vec<Pattern>,
     /// Agents by name.
@@ -204,6 +206,12 @@ impl Manifest {
     /// What the types do not say. The error names the key that it is about.
     fn check(&self) -> Result<(), (Vec<String>, String)> {
         let path = |parts: &[&str]| parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>();
+        if self.ledger.as_ref().is_some_and(|folder| folder.as_os_str().is_empty()) {
+            return Err((
+                path(&["ledger"]),
+                "the ledger's folder has no name; leave the line out, or name one".to_owned(),
+            ));
+        }
         let agents = self.agent.iter().map(|(name, agent)| ("agent", name, &agent.limits));
         let capabilities = self.capability.iter().map(|(name, c)| ("capability", name, &c.limits));
         for (section, name, limits) in agents.chain(capabilities) {

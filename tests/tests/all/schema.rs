@@ -111,7 +111,12 @@ fn what_is_right_is_right_to_both() {
         assert_eq!(judged(&validator, &text), Ok(()), "{line}");
         assert!(parsed(&text).is_ok(), "{line}: {:?}", parsed(&text).err());
     }
-    for text in [String::new(), "results = [\"a.>\"]\n".to_owned(), format!("{CAPABILITY}load = false\n")] {
+    for text in [
+        String::new(),
+        "ledger = \"state\"\n".to_owned(),
+        "results = [\"a.>\"]\n".to_owned(),
+        format!("{CAPABILITY}load = false\n"),
+    ] {
         assert_eq!(judged(&validator, &text), Ok(()), "{text}");
         assert!(parsed(&text).is_ok(), "{text}");
     }
@@ -160,6 +165,8 @@ fn what_is_wrong_is_wrong_to_both() {
         format!("{CAPABILITY}subscribe = [\"a\"]\n"),
         format!("{CAPABILITY}limits = {{ deadline_ms = 1 }}\n"),
         "[agents.a]\n".to_owned(),
+        "ledger = \"\"\n".to_owned(),
+        "ledger = 7\n".to_owned(),
     ]);
     for text in texts {
         assert!(judged(&validator, &text).is_err(), "the schema takes {text}");

@@ -3,6 +3,7 @@
 use crate::args::{Global, InspectArgs};
 use crate::exit::{Exit, usage};
 use crate::output::say;
+use crate::progress::Progress;
 use crate::{open, render};
 use manes_runtime::inspect::{Inspection, InterfaceView, inspect as look};
 
@@ -13,7 +14,9 @@ pub(crate) async fn inspect(global: &Global, args: InspectArgs) -> anyhow::Resul
     let stem = args.file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' };
     let name: String = stem.chars().map(plain).collect();
+    let looking = Progress::begin("compiling");
     let found = look(&open::wasm()?, &bytes, &name, &file).await;
+    drop(looking);
     let found = found.map_err(|error| usage(format!("{file}: {error}")))?;
     if global.json {
         say!("{}", serde_json::to_string(&found)?);

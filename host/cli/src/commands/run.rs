@@ -4,6 +4,7 @@ use crate::args::{EmitArgs, EventArgs, Global, RunArgs};
 use crate::control::Gone;
 use crate::exit::{Exit, usage};
 use crate::output::{say, tell};
+use crate::progress::Progress;
 use crate::render;
 use crate::session::{Either, EmitReply, Reply, Request, RunReply, RunRequest};
 use manes_runtime::query::{ActivationView, EventView};
@@ -16,6 +17,7 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> anyhow::Result<Exit> 
     let request = request(args.event, args.timeout.saturating_mul(1000))?;
     let session = Either::open(global).await?;
     let id = request.id.clone();
+    let waiting = Progress::begin("waiting for the flow to end");
     let reply = session.ask(Request::Run(request)).await.map_err(|error| match error.downcast_ref::<Gone>() {
         Some(Gone) => anyhow::anyhow!(
             "the running host went away. If it had the event, the next `manes up` goes on with it; to wait for it, or to \
@@ -23,6 +25,7 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> anyhow::Result<Exit> 
         ),
         None => error,
     });
+    drop(waiting);
     // A host that failed says why when it closes; what it answered before is only a consequence.
     session.close().await?;
     let Reply::Run(reply) = reply? else { anyhow::bail!("the host answered something else") };

@@ -5,6 +5,7 @@ use crate::args::{AgentArgs, CancelArgs, Global, RequeueArgs};
 use crate::exit::Exit;
 use crate::open;
 use crate::output::say;
+use crate::progress::Progress;
 use crate::session::{CancelRequest, Either, PauseRequest, Reply, Request, RequeueRequest};
 use manes_core::ids::ActivationId;
 use manes_runtime::query::{self, ActivationView};
@@ -22,7 +23,9 @@ pub(crate) async fn requeue(global: &Global, args: RequeueArgs) -> anyhow::Resul
 /// Asks for an activation to go on, and prints what became of its flow when that has ended, or when the time is up.
 pub(super) async fn followed(global: &Global, request: Request, activation: ActivationId) -> anyhow::Result<Exit> {
     let session = Either::open(global).await?;
+    let waiting = Progress::begin("waiting for the flow to end");
     let reply = session.ask(request).await;
+    drop(waiting);
     session.close().await?;
     let Reply::Run(reply) = reply? else { anyhow::bail!("the host answered something else") };
     super::run::print(global, &reply)?;

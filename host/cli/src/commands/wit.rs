@@ -123,13 +123,28 @@ fn imports(folder: &Path, resolve: &Resolve, interfaces: &[InterfaceId]) -> anyh
     let plain = |name: &str| name.split('@').next().unwrap_or_default().to_owned();
     // In another version it is the same interface, and takes the old one's place.
     let mut names: BTreeMap<String, String> = named.map(|name| (plain(name), name.to_owned())).collect();
-    names.extend(interfaces.iter().filter_map(|id| resolve.id_of(*id)).map(|name| (plain(&name), name)));
+    // What was written into it by hand would be lost.
     let package = if names_package(folder)? { "" } else { "package local:imports;\n\n" };
-    let lines: String = names.values().map(|name| format!("  import {name};\n")).collect();
-    Ok(format!(
+    if !before.is_empty() && before != imports_text(package, names.values()) {
+        let lines: Vec<String> =
+            interfaces.iter().filter_map(|id| resolve.id_of(*id)).map(|name| format!("import {name};")).collect();
+        let file = folder.join(IMPORTS);
+        return Err(usage(format!(
+            "{} was edited by hand: add to its world yourself: {}; nothing was written",
+            file.display(),
+            lines.join(" ")
+        )));
+    }
+    names.extend(interfaces.iter().filter_map(|id| resolve.id_of(*id)).map(|name| (plain(&name), name)));
+    Ok(imports_text(package, names.values()))
+}
+
+fn imports_text<'a>(package: &str, names: impl Iterator<Item = &'a String>) -> String {
+    let lines: String = names.map(|name| format!("  import {name};\n")).collect();
+    format!(
         "// What may be imported here besides what everybody has; written by `manes wit add`.\n{package}world {WORLD} \
          {{\n{lines}}}\n"
-    ))
+    )
 }
 
 /// True if a file of the author's own says which package the folder is.

@@ -34,14 +34,23 @@ impl Value {
     /// The same value with each handle replaced by what `name` makes of it; `None` where it makes nothing of one.
     #[must_use]
     pub fn with_handles(&self, name: &dyn Fn(&Handle) -> Option<Handle>) -> Option<Self> {
-        let one = |value: &Self| value.with_handles(name);
+        self.with_leaves(&|leaf| match leaf {
+            Self::Handle(handle) => name(handle).map(Self::Handle),
+            plain => Some(plain.clone()),
+        })
+    }
+
+    /// The same value with each part that has no parts replaced by what `change` makes of it; `None` where it makes
+    /// nothing of one.
+    #[must_use]
+    pub fn with_leaves(&self, change: &dyn Fn(&Self) -> Option<Self>) -> Option<Self> {
+        let one = |value: &Self| value.with_leaves(change);
         let all = |items: &[Self]| items.iter().map(one).collect::<Option<Vec<_>>>();
         let boxed = |value: &Option<Box<Self>>| match value.as_deref() {
             Some(value) => one(value).map(|value| Some(Box::new(value))),
             None => Some(None),
         };
         Some(match self {
-            Self::Handle(handle) => Self::Handle(name(handle)?),
             Self::List(items) => Self::List(all(items)?),
             Self::Tuple(items) => Self::Tuple(all(items)?),
             Self::Record(fields) => {
@@ -52,7 +61,7 @@ impl Value {
             Self::Option(value) => Self::Option(boxed(value)?),
             Self::Result(Ok(value)) => Self::Result(Ok(boxed(value)?)),
             Self::Result(Err(value)) => Self::Result(Err(boxed(value)?)),
-            plain => plain.clone(),
+            leaf => change(leaf)?,
         })
     }
 }

@@ -155,8 +155,7 @@ impl Providers {
     ) -> Result<Option<Value>, Failure> {
         let call = at.call;
         if let Some(script) = &self.script {
-            let known = self.named(provider).is_some();
-            let answer = script.answer(self.journal.subject(), (provider, known), function, call, &args);
+            let answer = script.answer(self.journal.subject(), provider, function, call, &args);
             if let Some(answer) = answer {
                 return answer.map_err(Failure::Ended);
             }

@@ -6,7 +6,7 @@ use crate::waist::Ended;
 use manes_core::function::{FunctionId, unversioned};
 use manes_core::ids::ActivationId;
 use manes_core::value::{Handle, Origin, Value};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How a call is answered.
@@ -31,14 +31,16 @@ pub struct Line {
     pub answer: Answer,
 }
 
-/// Where a line was used: the activation, and the number of its call.
-type Used = (ActivationId, u64);
+/// Where a line was used: the activation, its attempt, and the number of the call.
+type Used = (ActivationId, u64, u64);
 
 /// Stands where an agent's providers would.
 #[derive(Debug)]
 pub struct Script {
     /// Environment variables that there are.
     env: BTreeMap<String, String>,
+    /// Capabilities that are there, for what no line is about.
+    live: BTreeSet<String>,
     state: Mutex<State>,
 }
 
@@ -66,9 +68,9 @@ pub fn is_ambient(function: &FunctionId) -> bool {
 }
 
 impl Script {
-    /// A script, and what the environment is beside it.
+    /// A script, what the environment is beside it, and the capabilities that are there.
     #[must_use]
-    pub fn new(lines: Vec<Line>, env: BTreeMap<String, String>) -> Self {
+    pub fn new(lines: Vec<Line>, env: BTreeMap<String, String>, live: BTreeSet<String>) -> Self {
         let mut numbers: HashMap<String, u64> = HashMap::new();
         let numbered = lines.into_iter().map(|line| {
             let number = numbers.entry(line.agent.clone()).or_default();
@@ -76,7 +78,7 @@ impl Script {
             (*number, line, None)
         });
         let state = State { lines: numbered.collect(), ..State::default() };
-        Self { env, state: Mutex::new(state) }
+        Self { env, live, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -93,30 +95,27 @@ impl Script {
     pub(crate) fn answer(
         &self,
         subject: &Subject,
-        (provider, known): (&str, bool),
+        provider: &str,
         function: &FunctionId,
         call: u64,
         args: &[Value],
     ) -> Option<Result<Option<Value>, Ended>> {
         let mut state = self.state();
-        let used = (subject.activation, call);
-        let foreign = state.is_foreign(subject.activation, args);
-        let fits = |line: &Line| line.agent == subject.agent && line.function == *function;
-        if provider == BASE {
-            let line = is_ambient(function).then(|| state.take(used, |line| fits(line)))??;
-            return Some(answered(line.answer, provider, call, &state, subject.activation));
+        let used = (subject.activation, subject.attempt, call);
+        if provider == BASE && !is_ambient(function) {
+            return None;
         }
+        let foreign = provider != BASE && state.is_foreign(used, args);
         if function.name.starts_with("[resource-drop]") {
             return (!foreign).then_some(Ok(None));
         }
-        let own = state.named(subject.activation, args);
-        let line = state.take(used, |line| {
-            fits(line) && line.args.as_deref().is_none_or(|expected| own.as_deref() == Some(expected))
-        });
+        let own = state.named(used, args);
+        let line = state.take(used, &subject.agent, function, own.as_deref());
         match line {
-            Some(line) => Some(answered(line.answer, provider, call, &state, subject.activation)),
+            Some(line) => Some(answered(line.answer, provider, used, &state)),
+            None if provider == BASE => None,
             None if provider == WASI && (foreign || state.is_live(&subject.agent, function)) => None,
-            None if known && provider != WASI && !state.speaks_of(&subject.agent, function) => None,
+            None if self.live.contains(provider) && (foreign || !state.speaks_of(&subject.agent, function)) => None,
             None => {
                 let text = format!("nothing in this test answers {function}");
                 state.unexpected.push((subject.agent.clone(), function.clone(), own.unwrap_or_else(|| args.to_vec())));
@@ -147,28 +146,36 @@ impl Script {
 }
 
 impl State {
-    /// The first line that nobody was answered with and that fits.
-    fn take(&mut self, call: Used, fits: impl Fn(&Line) -> bool) -> Option<Line> {
-        let (number, line, used) = self.lines.iter_mut().find(|(_, line, used)| used.is_none() && fits(line))?;
+    /// The first line that nobody was answered with and that has these arguments; else the first that takes any.
+    fn take(&mut self, call: Used, agent: &str, function: &FunctionId, args: Option<&[Value]>) -> Option<Line> {
+        let free = |(_, line, used): &(u64, Line, Option<Used>)| {
+            used.is_none() && line.agent == agent && line.function == *function
+        };
+        let same = |entry: &(u64, Line, Option<Used>)| free(entry) && args.is_some() && entry.1.args.as_deref() == args;
+        let any = |entry: &(u64, Line, Option<Used>)| free(entry) && entry.1.args.is_none();
+        let place = self.lines.iter().position(same).or_else(|| self.lines.iter().position(any))?;
+        let (number, line, used) = self.lines.get_mut(place)?;
         *used = Some(call);
         self.answered.insert(call, *number);
         Some(line.clone())
     }
 
     /// Arguments with handles named as the lines name them; `None` if there is one that no line made.
-    fn named(&self, activation: ActivationId, args: &[Value]) -> Option<Vec<Value>> {
+    fn named(&self, (activation, attempt, _): Used, args: &[Value]) -> Option<Vec<Value>> {
         let name = |handle: &Handle| {
-            let line = self.answered.get(&(activation, handle.origin.call))?;
+            let line = self.answered.get(&(activation, attempt, handle.origin.call))?;
             Some(Handle { provider: String::new(), origin: Origin { call: *line, ..handle.origin }, ..handle.clone() })
         };
         args.iter().map(|arg| arg.with_handles(&name)).collect()
     }
 
     /// True if one of the arguments is a handle that a real provider made.
-    fn is_foreign(&self, activation: ActivationId, args: &[Value]) -> bool {
+    fn is_foreign(&self, (activation, attempt, _): Used, args: &[Value]) -> bool {
         let mut foreign = false;
         args.iter().for_each(|arg| {
-            arg.handles(&mut |handle| foreign |= !self.answered.contains_key(&(activation, handle.origin.call)));
+            arg.handles(&mut |handle| {
+                foreign |= !self.answered.contains_key(&(activation, attempt, handle.origin.call));
+            });
         });
         foreign
     }
@@ -180,24 +187,20 @@ impl State {
         !spoken || function.interface.starts_with("wasi:clocks/")
     }
 
-    /// True if the agent's lines are about this interface.
+    /// True if the agent's lines are about this function.
     fn speaks_of(&self, agent: &str, function: &FunctionId) -> bool {
-        self.lines.iter().any(|(_, line, _)| line.agent == agent && line.function.interface == function.interface)
+        self.lines.iter().any(|(_, line, _)| line.agent == agent && line.function == *function)
     }
 }
 
 /// A line's answer, with handles that are this call's, or those of the calls that other lines answered.
-fn answered(
-    answer: Answer,
-    provider: &str,
-    call: u64,
-    state: &State,
-    activation: ActivationId,
-) -> Result<Option<Value>, Ended> {
+fn answered(answer: Answer, provider: &str, used: Used, state: &State) -> Result<Option<Value>, Ended> {
+    let (activation, attempt, call) = used;
     let own = |handle: &Handle| {
-        let here = state.answered.get(&(activation, call)) == Some(&handle.origin.call);
-        let elsewhere = state.answered.iter().find(|((a, _), line)| *a == activation && **line == handle.origin.call);
-        let call = if here { call } else { elsewhere.map_or(call, |((_, call), _)| *call) };
+        let here = state.answered.get(&used) == Some(&handle.origin.call);
+        let mut others = state.answered.iter().filter(|((a, n, _), _)| *a == activation && *n == attempt);
+        let elsewhere = others.find(|(_, line)| **line == handle.origin.call).map(|((_, _, call), _)| *call);
+        let call = if here { call } else { elsewhere.unwrap_or(call) };
         Some(Handle { provider: provider.to_owned(), origin: Origin { call, ..handle.origin }, ..handle.clone() })
     };
     match answer {

@@ -188,8 +188,13 @@ impl Waist {
         args: &[Value],
         recorded: &RecordedCall,
     ) -> Result<(), Ended> {
-        let (Some(expected), true) = (recorded.key, self.journal.is_what_if()) else { return Ok(()) };
-        if self.key(call, args) == expected {
+        let denied = matches!(recorded.outcome, Recorded::Denied(_));
+        if denied || !self.journal.is_what_if() || !self.is_keyed(call) {
+            return Ok(());
+        }
+        // Counted as it was live, also where the record has no key because an earlier attempt's write was used again.
+        let key = self.key(call, args);
+        if recorded.key.is_none_or(|expected| expected == key) {
             return Ok(());
         }
         let text = |args: &[u8]| CallText::of(call.function, args);

@@ -22,7 +22,7 @@ fn test(desk: &Desk) -> Cmd {
 fn hello() -> Desk {
     let greeter = component("greeter");
     let section = "subscribe = [\"hello.asked\"]\npublish = [\"hello.greeted\"]\n";
-    Desk::new(&format!("[agent.greeter]\ncomponent = {greeter:?}\n{section}"))
+    Desk::new(&format!("results = [\"hello.greeted\"]\n[agent.greeter]\ncomponent = {greeter:?}\n{section}"))
 }
 
 /// The `script` fixture, which does what its event says.
@@ -161,7 +161,8 @@ fn requests_are_answered_by_the_case_and_go_nowhere() {
     let prober = component("prober");
     let http = "http = [\"GET api.example.com/v1/\"]";
     let section = "subscribe = [\"probe.requested\"]\npublish = [\"probe.done\"]";
-    let desk = Desk::new(&format!("[agent.prober]\ncomponent = {prober:?}\n{section}\n{http}\n"));
+    let desk =
+        Desk::new(&format!("results = [\"probe.done\"]\n[agent.prober]\ncomponent = {prober:?}\n{section}\n{http}\n"));
     let write = |url: &str, request: &str| {
         let event = format!("[[event]]\ntopic = \"probe.requested\"\ndata = {{ url = \"{url}\" }}\n");
         let answer = format!("[[http]]\nrequest = \"{request}\"\nstatus = 418\nanswer = {{ short = true }}\n");
@@ -262,7 +263,7 @@ fn a_case_that_is_wrong_is_pointed_at_and_the_others_are_played() {
         (call(&format!("{open}\nresult = 'ok(\"@1\")'\nfails = \"x\"")), vec!["line 5", "not both"]),
         (
             format!("directories = {{ \"/data\" = \"absent\" }}\nlive = [\"table\"]\n{event}"),
-            vec!["cannot be copied", "absent"],
+            vec!["failed to copy", "absent"],
         ),
     ] {
         let path = case(&desk, "wrong.toml", &text);
@@ -284,7 +285,7 @@ fn a_case_that_is_wrong_is_pointed_at_and_the_others_are_played() {
 fn a_capability_that_fails_in_a_case_fails_as_a_real_one() {
     let (script, echo) = (component("script"), component("echo"));
     let desk = Desk::new(&format!(
-        "[agent.s]\ncomponent = {script:?}\nsubscribe = [\"do\"]\npublish = [\"did\"]\ncapabilities = [\"fixture:echo/echo\"]\n\
+        "results = [\"did\"]\n[agent.s]\ncomponent = {script:?}\nsubscribe = [\"do\"]\npublish = [\"did\"]\ncapabilities = [\"fixture:echo/echo\"]\n\
          attempts = 1\n[capability.echo]\ncomponent = {echo:?}\n"
     ));
     let event = "[[event]]\ntopic = \"do\"\ndata = '[[\"echo\", \"hi\"], [\"report\", \"did\"]]'\n";

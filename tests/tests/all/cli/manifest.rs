@@ -178,3 +178,22 @@ fn paths_in_a_manifest_begin_at_the_manifest_wherever_it_is_called_from() {
     let result = ran.inside(elsewhere.path()).ok().json();
     assert_eq!(result["answer"], 344);
 }
+
+#[test]
+fn a_manifest_says_where_its_ledger_lies_unless_a_command_does() {
+    let greeter = component("greeter");
+    let section = "subscribe = [\"hello.asked\"]\npublish = [\"hello.greeted\"]\n";
+    let desk = Desk::new(&format!("ledger = \"state/here\"\n[agent.greeter]\ncomponent = {greeter:?}\n{section}"));
+    let elsewhere = desk.folder().join("elsewhere");
+    std::fs::create_dir_all(&elsewhere).expect("a folder");
+    // From any folder: the path begins in the manifest's own.
+    let named = |args: &[&str]| {
+        Cmd::bare(&desk).inside(&elsewhere).args(["--manifest".as_ref(), desk.manifest().as_os_str()]).args(args)
+    };
+    named(&["run", "hello.asked", "{\"name\":\"Ada\"}"]).exits(3);
+    assert!(desk.folder().join("state/here/segments").is_dir() && !desk.folder().join(".manes").exists());
+    assert_eq!(named(&["flows", "--json"]).ok().json().as_array().map(Vec::len), Some(1));
+    Cmd::manes(&desk).arg("flows").refuses(2, &["there is no ledger"]);
+    desk.write_manifest("ledger = \"\"\n");
+    named(&["run", "a.b"]).refuses(2, &["line 1, column 1", "has no name"]);
+}

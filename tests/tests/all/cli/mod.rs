@@ -6,6 +6,7 @@
 //! it polls a fact that can be observed, with a deadline.
 
 mod backup;
+mod case_rules;
 mod cases;
 pub(crate) mod cmd;
 mod control;

@@ -38,6 +38,9 @@ fn a_new_project_runs_is_built_when_it_changed_and_replays() {
     std::fs::create_dir(project.join("src/ledger")).expect("a folder");
     std::fs::write(project.join("src/ledger/notes.rs"), "").expect("written");
     assert!(here(greet).ok().stderr.contains("building"));
+    std::fs::create_dir(project.join("src/cases")).expect("a folder");
+    std::fs::write(project.join("src/cases/mod.rs"), "").expect("written");
+    assert!(here(greet).ok().stderr.contains("building"));
     // A change is built, a slip is shown, and nothing runs then.
     let source = project.join("src/lib.rs");
     let text = std::fs::read_to_string(&source).expect("the source");

@@ -131,6 +131,33 @@ async fn burnt(host: TestHost, script: &[Value]) -> Result<(Running, AttemptReco
     Ok((host, attempt))
 }
 
+/// A write that an earlier attempt made is used again; the next equal one is another write all the same.
+#[tokio::test]
+async fn a_write_that_is_used_again_is_counted() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let script = vec![
+        json!(["store", "w.txt", "1"]),
+        json!(["while-attempt", 1, ["retry", "not yet"]]),
+        json!(["store", "w.txt", "1"]),
+    ];
+    let component = folder.path().join("burnt.wasm");
+    std::fs::write(&component, components::burnt(&Value::Array(script.clone()))?)?;
+    let host = TestHost::script()
+        .attempts(2)
+        .component(&component)
+        .uses("fixture:echo/echo")
+        .capability("echo", "echo")
+        .directory(folder.path(), "/out", "read-write")
+        .start_memory()
+        .await?;
+    let flow = host.run(&json!("the script is burnt, this is not read")).await?;
+    ensure!(flow.status == "done" && flow.activations.len() == 2, "{flow:?}");
+    let attempt = host.record(flow.flow)?.attempts.pop().context("two attempts")?;
+    let verdict = what_if(&host, &attempt, &script).await?;
+    ensure!(verdict.identical, "{verdict:?}");
+    Ok(())
+}
+
 /// A request is put together by local calls and named by a handle: what it says is compared all the same.
 #[tokio::test]
 async fn another_request_by_the_same_steps_diverges() -> Result<()> {

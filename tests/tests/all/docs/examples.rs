@@ -1,4 +1,5 @@
-//! Every example of a command's page is run, in a folder that has what the examples speak of.
+//! Every example of a command's page is run, in a folder that has what the examples speak of; so is every command line of
+//! the other pages that is not done in its turn by [`super::tutorial`].
 //!
 //! An example that is not in the table below fails the test: whoever writes one says what it needs and how it ends.
 
@@ -36,7 +37,7 @@ const EXAMPLES: [(&str, Needs, i32); 38] = [
     ("manes dead", Needs::Nothing, 0),
     ("manes doctor", Needs::Nothing, 0),
     ("manes emit", Needs::Host, 0),
-    ("manes flow 4bf9", Needs::Nothing, 0),
+    ("manes flow ", Needs::Nothing, 0),
     ("manes flows", Needs::Nothing, 0),
     ("manes grants suggest", Needs::Nothing, 0),
     ("manes grants explain", Needs::Nothing, 3), // it is denied
@@ -75,6 +76,7 @@ fn furnished(desk: &Desk, work: &Path) -> (String, String) {
         ("table", release.join("table.wasm")),
         ("echo", words.join("words.wasm")),
         ("proposer", work.join("new.wasm")),
+        ("prober", work.join("prober.wasm")),
     ] {
         std::fs::copy(component(name), to).expect("a copy");
     }
@@ -100,16 +102,23 @@ fn furnished(desk: &Desk, work: &Path) -> (String, String) {
     (flow, dead)
 }
 
-/// The examples of all pages.
+/// Pages whose commands are done one after the other.
+const DONE: [&str; 5] =
+    ["README.md", "docs/tutorial.md", "examples/hello/README.md", "tests/pages/local.md", "tests/pages/host.md"];
+
+/// The command lines of all other pages.
 fn examples() -> BTreeSet<String> {
-    let folder = repository().join("docs/commands");
-    let pages = std::fs::read_dir(folder).expect("the pages").map(|entry| entry.expect("a page").path());
+    let root = repository();
+    let done = |page: &std::path::PathBuf| DONE.iter().any(|done| *page == root.join(done));
+    let pages = manes_tests::docs::pages(&root).into_iter().filter(|page| !done(page));
     let lines = pages.flat_map(|page| {
         let blocks = blocks(&std::fs::read_to_string(page).expect("a page"));
-        let lines = blocks.into_iter().filter(|block| block.language() == "console");
-        lines.flat_map(|block| {
-            block.text.lines().filter_map(|l| l.strip_prefix("$ ")).map(str::to_owned).collect::<Vec<_>>()
-        })
+        let commands = |block: manes_tests::docs::Block| {
+            let lines = block.text.lines().filter_map(|line| line.strip_prefix("$ "));
+            // What stands behind two spaces is said to the reader.
+            lines.map(|line| line.split("  #").next().unwrap_or(line).trim_end().to_owned()).collect::<Vec<_>>()
+        };
+        blocks.into_iter().flat_map(commands).collect::<Vec<_>>()
     });
     lines.collect()
 }
@@ -123,7 +132,8 @@ fn every_example_of_a_command_runs() {
     let path = format!("{bin}:{}", std::env::var("PATH").unwrap_or_default());
     let env = [("PATH", path), ("MANES_HOME", desk.home().display().to_string())];
     let here = |line: &str| {
-        let line = line.replace("4bf9", &flow[..8]).replace("7c1e", &dead[..8]);
+        let line = ["4bf9", "38a7", "4de2"].iter().fold(line.to_owned(), |line, id| line.replace(id, &flow[..8]));
+        let line = line.replace("7c1e", &dead[..8]);
         let line = line.replace("/mnt/backup", &desk.folder().join("backup").to_string_lossy());
         line.replace("/etc/bash_completion.d/manes", "completion.bash")
     };

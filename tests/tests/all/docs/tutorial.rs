@@ -2,8 +2,8 @@
 
 use super::compare::{Ids, fits};
 use super::terminal::Terminal;
-use crate::cli::cmd::binary;
-use crate::cli::desk::{Desk, component, repository};
+use crate::cli::cmd::{Cmd, binary};
+use crate::cli::desk::{Desk, component, copy, repository};
 use manes_tests::docs::{Block, blocks};
 use std::path::{Path, PathBuf};
 
@@ -127,9 +127,13 @@ fn updating() -> bool {
 
 /// Does what a page says.
 fn done(page: &'static str) {
-    let desk = Desk::new("");
+    done_on(page, &Desk::new(""));
+}
+
+/// Does what a page says, in a folder of a desk that may have something in it.
+fn done_on(page: &'static str, desk: &Desk) {
     let text = std::fs::read_to_string(repository().join(page)).expect("a page");
-    let mut reader = Reader::new(page, &desk);
+    let mut reader = Reader::new(page, desk);
     let blocks = blocks(&text);
     assert!(blocks.iter().any(|block| block.language() == "console"), "{page} has no commands");
     for block in &blocks {
@@ -157,6 +161,30 @@ fn every_command_prints_what_it_should_on_a_folder() {
 #[test]
 fn every_command_prints_what_it_should_through_a_running_host() {
     done("tests/pages/host.md");
+}
+
+#[test]
+fn the_smallest_example_does_what_its_page_says() {
+    let desk = Desk::new("");
+    let (example, work) = (repository().join("examples/hello"), desk.folder().join("work"));
+    copy(&example.join("cases"), &work.join("cases"));
+    let manifest = std::fs::read_to_string(example.join("manes.toml")).expect("the example's manifest");
+    let guests = repository().join("guests").display().to_string();
+    std::fs::write(work.join("manes.toml"), manifest.replace("../../guests", &guests)).expect("a manifest");
+    done_on("examples/hello/README.md", &desk);
+}
+
+#[test]
+fn the_demo_of_the_readme_answers_its_question() {
+    let desk = Desk::new("");
+    let demo = repository().join("examples/csv-analysis/demo.py");
+    let cmd = Cmd::program("python3").arg(demo).env("MANES_HOME", desk.home());
+    let ran = cmd.env("MANES_DEMO", desk.folder().join("demo")).ok();
+    for words in
+        ["\"Gentoo\": 5076.016260162602", "6/6 identical, no network, equal fuel", "GET example.com/ · allow with"]
+    {
+        assert!(ran.stdout.contains(words), "{words} is not in:\n{}", ran.stdout);
+    }
 }
 
 #[test]

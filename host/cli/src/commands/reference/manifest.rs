@@ -21,7 +21,11 @@ pub(super) fn page() -> anyhow::Result<String> {
     let schema: Value = serde_json::from_str(SCHEMA).context("the schema")?;
     let mut out = HEAD.to_owned();
     let top = &schema["properties"];
-    let _ = write!(out, "\n## At the top\n\n{}", keys(&schema, &serde_json::json!({ "results": top["results"] }), &[]));
+    let _ = write!(
+        out,
+        "\n## At the top\n\n{}",
+        keys(&schema, &serde_json::json!({ "ledger": top["ledger"], "results": top["results"] }), &[])
+    );
     for (name, title) in [("agent", "`[agent.NAME]`"), ("capability", "`[capability.NAME]`")] {
         let section = &schema["$defs"][name];
         let about = top[name]["description"].as_str().unwrap_or_default();

@@ -120,6 +120,16 @@ pub(super) struct EventOut {
     pub(super) agent: Option<String>,
     #[serde(default)]
     pub(super) data: Option<toml::Value>,
+    #[serde(default)]
+    pub(super) content_type: Option<String>,
+    /// How much later than it was emitted it may be delivered.
+    #[serde(default)]
+    pub(super) delay_ms: Option<u64>,
+    #[serde(default)]
+    pub(super) extensions: Option<BTreeMap<String, String>>,
+    /// True where nobody takes it and it is no answer.
+    #[serde(default)]
+    pub(super) unrouted: bool,
 }
 
 /// An activation that is given up.

@@ -2,6 +2,7 @@
 
 mod case;
 mod play;
+mod record;
 mod transcript;
 mod wire;
 mod write;
@@ -9,6 +10,7 @@ mod write;
 use crate::args::{Global, TestArgs};
 use crate::exit::{Exit, usage};
 use crate::output::{say, tell};
+use crate::progress::Progress;
 use crate::render::Style;
 use crate::{build, files, open, render};
 use anyhow::Context as _;
@@ -48,16 +50,18 @@ pub(crate) async fn test(global: &Global, args: TestArgs) -> anyhow::Result<Exit
     let manifest = open::manifest(global)?;
     build::refresh(&manifest).await?;
     let cases = match &args.from {
-        Some(flow) => vec![record(global, &manifest, flow, args.to.as_deref())?],
+        Some(flow) => vec![case_of(global, &manifest, flow, args.to.as_deref())?],
         None => found(&manifest, &args.cases)?,
     };
     let wasm = open::wasm()?;
     let stage = Stage { mirror: Mirror::new(&wasm), wasm, manifest };
     let mut verdicts = Vec::new();
     for path in cases {
+        let playing = Progress::begin("playing");
         // One case that cannot be played does not keep the others from being.
         let style = if global.json { Style::plain() } else { Style::stdout() };
         let verdict = judge(&stage, &path, args.update, style).unwrap_or_else(|error| Verdict::unplayed(&path, &error));
+        drop(playing);
         if !global.json {
             print(&verdict);
         }
@@ -106,16 +110,19 @@ fn judge(stage: &Stage, path: &Path, update: bool, style: Style) -> anyhow::Resu
     let outcome = Outcome::of(&played.flows);
     let compared = Compared::new(&case, &played, &outcome);
     let (events, attempts) = (outcome.events.len(), played.flows.iter().map(|flow| flow.attempts.len()).sum());
+    let (about, unanswered) = (case.about.clone(), !played.unexpected.is_empty());
     let (status, diff) = match (compared.is_equal(), update) {
         (true, _) => ("passed", String::new()),
         // What nothing answers cannot be written down.
-        (false, true) if played.unexpected.is_empty() && !played.stuck => {
-            write::update(&case, &played.used, &outcome)?;
-            ("updated", compared.diff(style))
+        (false, true) if !unanswered && !played.stuck => {
+            write::update(&case, &played, &outcome)?;
+            // Whether it passes now is for the file to say.
+            let again = judge(stage, path, false, style)?;
+            let diff = format!("{}{}", compared.diff(style), again.diff);
+            (if again.status == "passed" { "updated" } else { again.status }, diff)
         }
         (false, _) => ("failed", compared.diff(style)),
     };
-    let (about, unanswered) = (case.about.clone(), !played.unexpected.is_empty());
     Ok(Verdict { case: path.to_owned(), about, status, events, attempts, diff, unanswered })
 }
 
@@ -159,7 +166,11 @@ fn found(manifest: &Manifest, named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>>
 /// As it is written from here, where it lies below.
 fn relative(path: PathBuf) -> PathBuf {
     let here = std::env::current_dir().ok();
-    here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned)).unwrap_or(path)
+    let below = here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
+    match below {
+        Some(below) if below.as_os_str().is_empty() => PathBuf::from("."),
+        below => below.unwrap_or(path),
+    }
 }
 
 fn none(folder: &Path) -> anyhow::Error {
@@ -170,7 +181,7 @@ fn none(folder: &Path) -> anyhow::Error {
 }
 
 /// Writes a recorded flow as a case.
-fn record(global: &Global, manifest: &Manifest, id: &str, to: Option<&Path>) -> anyhow::Result<PathBuf> {
+fn case_of(global: &Global, manifest: &Manifest, id: &str, to: Option<&Path>) -> anyhow::Result<PathBuf> {
     let reader = open::reader(global)?;
     let flow = open::flow(&reader, id)?;
     let record = query::gather(&reader, flow)?;
@@ -190,7 +201,7 @@ fn record(global: &Global, manifest: &Manifest, id: &str, to: Option<&Path>) -> 
         return Err(usage(format!("{} is there already; name another file with --to", path.display())));
     }
     let document =
-        write::from(&reader, &open::wasm()?, &record, &format!("flow {}, as it was recorded", flow.short()))?;
+        record::from(&reader, &open::wasm()?, &record, &format!("flow {}, as it was recorded", flow.short()))?;
     files::write(&path, &document.to_string())?;
     tell!("{} written", path.display());
     Ok(path)

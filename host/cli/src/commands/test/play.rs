@@ -7,7 +7,7 @@ use crate::exit::usage;
 use crate::{files, open};
 use anyhow::Context as _;
 use manes_core::ids::FlowId;
-use manes_core::policy::DirectoryGrant;
+use manes_core::policy::{DirectoryGrant, Grants};
 use manes_runtime::component::Function;
 use manes_runtime::engine::Wasm;
 use manes_runtime::host::{Host, Prepared, Submission};
@@ -15,10 +15,10 @@ use manes_runtime::ledger::{Ledger, Memory};
 use manes_runtime::manifest::Manifest;
 use manes_runtime::provider::Mirror;
 use manes_runtime::query::{self, FlowRecord};
-use manes_runtime::script::{Answer, Line, Script, text};
+use manes_runtime::script::{Answer, Line, Script, is_ambient, text};
 use manes_runtime::seams::{Seams, SeededEntropy, StillClock};
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -42,6 +42,8 @@ pub(super) struct Played {
     pub(super) unexpected: Vec<String>,
     /// For each `[[call]]`, whether it was made.
     pub(super) used: Vec<bool>,
+    /// For each `[[http]]`, whether it came.
+    pub(super) sent: Vec<bool>,
     /// Agents that were still waiting for something at the end.
     pub(super) stuck: bool,
 }
@@ -60,7 +62,8 @@ impl Stage {
         let scratch = TempDir::new().context("failed to create a folder for the agents' directories")?;
         let manifest = self.staged(case, scratch.path())?;
         let prepared = Prepared::compile(&self.wasm, &manifest).map_err(|error| open::placed(&manifest, error))?;
-        let script = Arc::new(Script::new(lines(case, &manifest, &prepared)?, case.env.clone()));
+        let live = case.live.iter().cloned().collect();
+        let script = Arc::new(Script::new(lines(case, &manifest, &prepared)?, case.env.clone(), live));
         let wire = Wire::new(case)?;
         let time = humantime::parse_rfc3339_weak(&case.time).ok();
         let time = time.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
@@ -86,11 +89,11 @@ impl Stage {
         };
         let mut unexpected: Vec<String> = script.unexpected().iter().map(shown).collect();
         unexpected.extend(wire.unexpected().into_iter().map(|line| format!("request {line}")));
-        Ok(Played { flows, left, unexpected, used: script.used(), stuck })
+        Ok(Played { flows, left, unexpected, used: script.used(), sent: wire.used(), stuck })
     }
 
-    /// The manifest as this case has it: directories are copies, capabilities are there only if the case wants them, and
-    /// one thing is done after another.
+    /// The manifest as this case has it: directories are copies, and one thing is done after another. Capabilities are
+    /// loaded for their types and for what they claim; calls of those that are not live never reach them.
     fn staged(&self, case: &Case, scratch: &Path) -> anyhow::Result<Manifest> {
         let mut manifest = self.manifest.clone();
         let unknown = case.live.iter().find(|name| !manifest.capability.contains_key(*name));
@@ -102,34 +105,65 @@ impl Stage {
                 case.path.display()
             )));
         }
+        let folder = manifest.folder.clone();
         for (name, section) in &mut manifest.capability {
-            section.load = case.live.contains(name);
-            let folder = scratch.join(format!("capability-{name}"));
-            section.directories = copies(&section.directories, case, &folder)?;
+            section.load = case.live.contains(name) || folder.join(&section.component).is_file();
         }
-        for (name, section) in &mut manifest.agent {
-            section.concurrency = 1;
-            section.directories = copies(&section.directories, case, &scratch.join(format!("agent-{name}")))?;
+        manifest.agent.values_mut().for_each(|section| section.concurrency = 1);
+        check_granted(case, &manifest)?;
+        let mut copies = Copies { case, scratch, folder, made: BTreeMap::new() };
+        let agents = manifest.agent.values_mut().map(|section| &mut section.directories);
+        let capabilities = manifest.capability.values_mut().map(|section| &mut section.directories);
+        for directories in agents.chain(capabilities) {
+            *directories = directories.iter().map(|grant| copies.of(grant)).collect::<anyhow::Result<_>>()?;
         }
         Ok(manifest)
     }
 }
 
-/// Grants of the same directories, each over a folder of its own.
-fn copies(grants: &[DirectoryGrant], case: &Case, scratch: &Path) -> anyhow::Result<Vec<DirectoryGrant>> {
-    let mut staged = Vec::new();
-    for (place, grant) in grants.iter().enumerate() {
-        let folder = scratch.join(place.to_string());
-        std::fs::create_dir_all(&folder)?;
-        if let Some(from) = case.directories.get(grant.guest()) {
-            let from = case.path.parent().unwrap_or_else(|| Path::new(".")).join(from);
-            files::copy(&from, &folder).map_err(|error| {
-                usage(format!("{}: {} cannot be copied: {error}", case.path.display(), from.display()))
-            })?;
+/// A slip in a case must not pass for an empty folder or an empty environment.
+fn check_granted(case: &Case, manifest: &Manifest) -> anyhow::Result<()> {
+    let grants: Vec<Grants> = manifest.agent.values().map(|section| manifest.agent_grants(section)).collect();
+    let more = manifest.capability.values().map(|section| manifest.capability_grants(section));
+    let grants: Vec<Grants> = grants.into_iter().chain(more).collect();
+    let directories: BTreeSet<&str> = grants.iter().flat_map(|g| &g.directories).map(DirectoryGrant::guest).collect();
+    let variables: BTreeSet<&str> = grants.iter().flat_map(|g| &g.env).map(String::as_str).collect();
+    let file = case.path.display();
+    for (key, names, granted) in [
+        ("directories", case.directories.keys().collect::<Vec<_>>(), directories),
+        ("env", case.env.keys().collect(), variables),
+    ] {
+        if let Some(name) = names.into_iter().find(|name| !granted.contains(&name.as_str())) {
+            let known: Vec<&str> = granted.into_iter().collect();
+            let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
+            return Err(usage(format!("{file}: {key} names {name:?}, which nobody was granted; granted is: {known}")));
         }
-        staged.push(DirectoryGrant::new(folder.to_string_lossy(), grant.guest(), grant.access())?);
     }
-    Ok(staged)
+    Ok(())
+}
+
+/// Copies of granted directories: one for each folder of the host, whoever was granted it.
+struct Copies<'a> {
+    case: &'a Case,
+    scratch: &'a Path,
+    /// The manifest's own.
+    folder: PathBuf,
+    made: BTreeMap<PathBuf, PathBuf>,
+}
+
+impl Copies<'_> {
+    fn of(&mut self, grant: &DirectoryGrant) -> anyhow::Result<DirectoryGrant> {
+        let next = self.scratch.join(self.made.len().to_string());
+        let host = self.folder.join(grant.host());
+        let to = self.made.entry(host).or_insert(next).clone();
+        std::fs::create_dir_all(&to)?;
+        if let Some(from) = self.case.directories.get(grant.guest()) {
+            let file = &self.case.path;
+            let from = file.parent().unwrap_or_else(|| Path::new(".")).join(from);
+            files::copy(&from, &to).map_err(|error| usage(format!("{}: {error:#}", file.display())))?;
+        }
+        Ok(DirectoryGrant::new(to.to_string_lossy(), grant.guest(), grant.access())?)
+    }
 }
 
 /// Submits the events, one after the other, and waits for each flow.
@@ -185,6 +219,10 @@ fn line(case: &Case, call: &Call, functions: &BTreeMap<&str, Vec<&Function>>) ->
         let hint = manes_runtime::nearest::hint(wanted, names.iter().map(String::as_str));
         case.wrong(&call.function, format!("{agent} imports no function {wanted:?}{hint}"))
     })?;
+    let base = ["manes:agent/", "wasi:cli/"].iter().any(|package| function.id.interface.starts_with(package));
+    if base && !is_ambient(&function.id) {
+        return Err(case.wrong(&call.function, format!("{wanted} is answered by the host, in a test as everywhere")));
+    }
     let args = call
         .args
         .as_ref()

@@ -1,16 +1,18 @@
 //! What came of a case beside what was expected of it, as text: equal text is a passed case, and the lines that differ
 //! are what a person is shown.
 
-use super::case::{Case, canonical, text};
+use super::case::{Case, EventOut, canonical, text};
 use super::play::Played;
 use crate::render::{self, Style};
-use manes_core::record::EndStatus;
+use manes_core::record::{EndStatus, Kind};
 use manes_runtime::event::Event;
 use manes_runtime::ledger::Entry;
 use manes_runtime::query::{AttemptRecord, FlowRecord};
 use similar::{ChangeTag, TextDiff};
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
 
+/// The type of data where nothing else is said.
+pub(super) const JSON: &str = "application/json";
 /// Equal lines that are shown around a difference.
 const CONTEXT_LINES: usize = 3;
 
@@ -20,6 +22,10 @@ pub(super) struct Came {
     pub(super) topic: String,
     pub(super) agent: String,
     pub(super) data: String,
+    pub(super) content_type: String,
+    pub(super) delay_ms: u64,
+    pub(super) extensions: BTreeMap<String, String>,
+    pub(super) unrouted: bool,
 }
 
 /// An activation that was given up.
@@ -58,8 +64,17 @@ impl Outcome {
             for emitted in &attempt.emitted {
                 let read = emitted.body.as_deref().and_then(|body| Event::from_record(&emitted.envelope, body));
                 let Some(read) = read else { continue };
-                let (agent, data) = (attempt.agent().to_owned(), read.content.data.to_text());
-                self.events.push(Came { topic: read.topic, agent, data });
+                let unrouted =
+                    |note: &Entry| note.envelope.kind() == Kind::Unrouted && note.envelope.cause == Some(emitted.leaf);
+                self.events.push(Came {
+                    topic: read.topic,
+                    agent: attempt.agent().to_owned(),
+                    data: read.content.data.to_text(),
+                    content_type: read.content.content_type,
+                    delay_ms: read.not_before_ns.map_or(0, |at| at.saturating_sub(read.time_ns) / 1_000_000),
+                    extensions: read.content.extensions,
+                    unrouted: flow.notes.iter().any(unrouted),
+                });
                 self.follow(flow, emitted);
             }
         }
@@ -90,7 +105,7 @@ pub(super) struct Compared {
 impl Compared {
     pub(super) fn new(case: &Case, played: &Played, outcome: &Outcome) -> Self {
         let mut actual = String::new();
-        outcome.events.iter().for_each(|event| block(&mut actual, &event.topic, &event.agent, &event.data));
+        outcome.events.iter().for_each(|event| block(&mut actual, event));
         outcome.failures.iter().for_each(|gave| failure(&mut actual, &gave.agent, &gave.status, &gave.message));
         played.unexpected.iter().for_each(|call| line(&mut actual, call));
         let mut expected = String::new();
@@ -98,9 +113,7 @@ impl Compared {
             // What is not said may be anything: the event that stands in its place says it.
             let nth = case.expect.iter().take(place).filter(|other| other.topic == event.topic).count();
             let came = outcome.events.iter().filter(|came| came.topic == event.topic).nth(nth);
-            let agent = event.agent.as_deref().or(came.map(|came| came.agent.as_str())).unwrap_or("any agent");
-            let data = event.data.as_ref().map(text).or_else(|| came.map(|came| came.data.clone()));
-            block(&mut expected, &event.topic, agent, &data.unwrap_or_else(|| "any data".to_owned()));
+            block(&mut expected, &wanted(event, came));
         }
         for (place, wanted) in case.fail.iter().enumerate() {
             let same = |agent: &str, status: &str| agent == wanted.agent && status == wanted.status;
@@ -145,10 +158,29 @@ impl Compared {
     }
 }
 
-fn block(out: &mut String, topic: &str, agent: &str, data: &str) {
-    // Writing into a String cannot fail.
-    let _ = writeln!(out, "{topic} from {agent}");
-    canonical(data).lines().for_each(|text| line(out, &format!("  {text}")));
+/// An expected event; what it does not say is as in the one that came.
+fn wanted(event: &EventOut, came: Option<&Came>) -> Came {
+    let said = |said: Option<&String>, of: fn(&Came) -> &String, none: &str| {
+        said.or(came.map(of)).cloned().unwrap_or_else(|| none.to_owned())
+    };
+    Came {
+        topic: event.topic.clone(),
+        agent: said(event.agent.as_ref(), |came| &came.agent, "any agent"),
+        data: said(event.data.as_ref().map(text).as_ref(), |came| &came.data, "any data"),
+        content_type: said(event.content_type.as_ref(), |came| &came.content_type, JSON),
+        delay_ms: event.delay_ms.or(came.map(|came| came.delay_ms)).unwrap_or_default(),
+        extensions: event.extensions.clone().or(came.map(|came| came.extensions.clone())).unwrap_or_default(),
+        unrouted: event.unrouted,
+    }
+}
+
+fn block(out: &mut String, event: &Came) {
+    let content_type = if event.content_type == JSON { String::new() } else { format!(", {}", event.content_type) };
+    let delay = if event.delay_ms == 0 { String::new() } else { format!(", after {} ms", event.delay_ms) };
+    let unrouted = if event.unrouted { ", which nobody takes" } else { "" };
+    line(out, &format!("{} from {}{content_type}{delay}{unrouted}", event.topic, event.agent));
+    event.extensions.iter().for_each(|(name, value)| line(out, &format!("  {name} = {value:?}")));
+    canonical(&event.data).lines().for_each(|text| line(out, &format!("  {text}")));
 }
 
 fn failure(out: &mut String, agent: &str, status: &str, message: &str) {

@@ -10,6 +10,7 @@ use manes_runtime::seams::{Answer, Network, Stream};
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where every name leads: a public address, so that it may be dialled. Nothing is sent there.
@@ -28,6 +29,8 @@ struct Expected {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Of the last connection: true once it was asked whether it is secured, which is so for https alone.
+    secured: Arc<AtomicBool>,
     expected: Vec<Expected>,
     /// Requests that are not in the case.
     unexpected: Vec<String>,
@@ -59,11 +62,16 @@ impl Wire {
             let body = exchange.body.as_ref().map(|body| canonical(&text(body)));
             expected.push(Expected { line, body, status, headers, answer, used: false });
         }
-        Ok(Self(Arc::new(Mutex::new(State { expected, unexpected: Vec::new() }))))
+        Ok(Self(Arc::new(Mutex::new(State { expected, ..State::default() }))))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For each `[[http]]`, whether it came.
+    pub(super) fn used(&self) -> Vec<bool> {
+        self.state().expected.iter().map(|exchange| exchange.used).collect()
     }
 
     /// Requests that did not come.
@@ -78,12 +86,12 @@ impl Wire {
     }
 
     /// The answer to a request.
-    async fn answer(self, request: hyper::Request<Incoming>, port: u16) -> http::Response<Full<Bytes>> {
+    async fn answer(self, request: hyper::Request<Incoming>, port: u16, tls: bool) -> http::Response<Full<Bytes>> {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
         let body = String::from_utf8_lossy(&body).into_owned();
         let host = parts.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-        let line = line_of(parts.method.as_str(), &parts.uri, Some((host, port))).unwrap_or_default();
+        let line = line_of(parts.method.as_str(), &parts.uri, Some((host, port, tls))).unwrap_or_default();
         let mut state = self.state();
         let fits = |exchange: &&mut Expected| {
             let body_fits = exchange.body.as_ref().is_none_or(|expected| *expected == canonical(&body));
@@ -122,25 +130,23 @@ fn refusal(text: &str) -> http::Response<Full<Bytes>> {
     response
 }
 
-/// `METHOD host[:port]/path?query`: what a server sees of a request, whether it came over TLS or not.
-fn line_of(method: &str, uri: &http::Uri, seen: Option<(&str, u16)>) -> Option<String> {
+/// `METHOD scheme://host[:port]/path?query`, as a case says it or as a server sees it.
+fn line_of(method: &str, uri: &http::Uri, seen: Option<(&str, u16, bool)>) -> Option<String> {
     let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let path = if path.is_empty() { "/" } else { path };
-    let (host, port) = match seen {
-        Some((host, port)) => (host.rsplit_once(':').map_or(host, |(name, _)| name).to_owned(), port),
+    let (host, port, tls) = match seen {
+        Some((host, port, tls)) => {
+            let authority: http::uri::Authority = host.parse().ok()?;
+            (authority.host().to_owned(), port, tls)
+        }
         None => {
-            let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
-            (uri.host()?.to_owned(), port)
+            let tls = uri.scheme_str()? == "https";
+            (uri.host()?.to_owned(), uri.port_u16().unwrap_or(if tls { 443 } else { 80 }), tls)
         }
     };
-    let host = host.to_ascii_lowercase();
-    let scheme = match port {
-        80 => "http://".to_owned(),
-        443 => "https://".to_owned(),
-        _ => String::new(),
-    };
-    let port = if scheme.is_empty() { format!(":{port}") } else { String::new() };
-    Some(format!("{method} {scheme}{host}{port}{path}"))
+    let (scheme, usual) = if tls { ("https", 443) } else { ("http", 80) };
+    let port = if port == usual { String::new() } else { format!(":{port}") };
+    Some(format!("{method} {scheme}://{}{port}{path}", host.to_ascii_lowercase()))
 }
 
 impl Network for Wire {
@@ -154,15 +160,18 @@ impl Network for Wire {
     }
 
     fn is_secured(&self) -> bool {
+        // Asked of a connection that was just made, before anything goes over it, and for https alone.
+        self.state().secured.store(true, Ordering::Relaxed);
         true
     }
 
     fn connect(&self, address: SocketAddr) -> Answer<'_, Box<dyn Stream>> {
         let (here, there) = tokio::io::duplex(64 << 10);
-        let wire = self.clone();
+        let (wire, secured) = (self.clone(), Arc::new(AtomicBool::new(false)));
+        self.state().secured = secured.clone();
         tokio::spawn(async move {
             let service = service_fn(move |request| {
-                let answer = wire.clone().answer(request, address.port());
+                let answer = wire.clone().answer(request, address.port(), secured.load(Ordering::Relaxed));
                 async move { Ok::<_, Infallible>(answer.await) }
             });
             // A client that goes away is none of the test's business.

@@ -1,82 +1,161 @@
-//! Writes cases: what came into one that is there (`--update`), or a recorded flow as a new one (`--from`).
+//! Writes what came into a case that is there: `--update`.
 
 use super::case::Case;
-use super::transcript::{Outcome, attempts};
-use crate::exit::usage;
+use super::play::Played;
+use super::transcript::{Came, JSON, Outcome};
 use anyhow::Context as _;
-use manes_core::cursor::{Recorded, RecordedCall};
-use manes_core::ids::Digest;
-use manes_core::value::{Handle, Origin, Value};
-use manes_runtime::component::{Function, Loaded};
-use manes_runtime::deploy::DeploymentBody;
-use manes_runtime::engine::Wasm;
-use manes_runtime::event::Event;
-use manes_runtime::ledger::{Entry, Reader};
-use manes_runtime::provider::BASE;
-use manes_runtime::query::{AttemptRecord, FlowRecord};
-use manes_runtime::script::{is_ambient, text};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
-use std::sync::Arc;
-use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, value};
-
-/// Values of the environment that are shorter are not looked for in what is recorded.
-const SECRET_CHARS_MIN: usize = 4;
+use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value, value};
 
 /// Writes what came into the case's file; comments and everything else stay.
-pub(super) fn update(case: &Case, used: &[bool], outcome: &Outcome) -> anyhow::Result<()> {
+pub(super) fn update(case: &Case, played: &Played, outcome: &Outcome) -> anyhow::Result<()> {
     let file = case.path.display();
     let text = std::fs::read_to_string(&case.path).with_context(|| format!("failed to read {file}"))?;
     let mut document: DocumentMut = text.parse().with_context(|| format!("failed to read {file}"))?;
-    if let Some(calls) = document.get_mut("call").and_then(Item::as_array_of_tables_mut) {
-        let mut place = 0;
-        calls.retain(|_| {
-            place += 1;
-            used.get(place - 1).copied().unwrap_or(true)
-        });
-    }
+    prune(&mut document, "call", &played.used);
+    prune(&mut document, "http", &played.sent);
+    let kept = case.call.iter().zip(&played.used).filter(|(_, used)| **used).map(|(call, _)| call.agent.get_ref());
+    let agents: Vec<String> = kept.cloned().collect();
+    renumber(&mut document, &agents, &numbers(case, &played.used));
     put(&mut document, outcome);
-    save(&case.path, &document)
+    std::fs::write(&case.path, document.to_string()).with_context(|| format!("failed to write {file}"))
 }
 
-fn save(path: &Path, document: &DocumentMut) -> anyhow::Result<()> {
-    std::fs::write(path, document.to_string()).with_context(|| format!("failed to write {}", path.display()))
+/// Leaves out the elements that nothing came of.
+fn prune(document: &mut DocumentMut, key: &str, used: &[bool]) {
+    let mut place = 0;
+    let mut kept = || {
+        place += 1;
+        used.get(place - 1).copied().unwrap_or(true)
+    };
+    match document.get_mut(key) {
+        Some(Item::ArrayOfTables(tables)) => tables.retain(|_| kept()),
+        Some(Item::Value(Value::Array(array))) => array.retain(|_| kept()),
+        _ => {}
+    }
 }
 
-/// Replaces what is expected.
-fn put(document: &mut DocumentMut, outcome: &Outcome) {
-    let mut expected = ArrayOfTables::new();
-    for came in &outcome.events {
-        let mut table = Table::new();
-        table.insert("topic", value(&came.topic));
-        table.insert("agent", value(&came.agent));
-        table.insert("data", Item::Value(data(&came.data)));
-        expected.push(table);
+/// What became of the lines' numbers, by agent: handles name lines by them.
+fn numbers(case: &Case, used: &[bool]) -> HashMap<String, BTreeMap<u64, u64>> {
+    let mut counts: HashMap<&str, (u64, u64)> = HashMap::new();
+    let mut numbers: HashMap<String, BTreeMap<u64, u64>> = HashMap::new();
+    for (call, used) in case.call.iter().zip(used) {
+        let agent = call.agent.get_ref();
+        let (before, after) = counts.entry(agent).or_default();
+        *before += 1;
+        if *used {
+            *after += 1;
+            numbers.entry(agent.clone()).or_default().insert(*before, *after);
+        }
     }
-    let mut failures = ArrayOfTables::new();
-    for gave in &outcome.failures {
-        let mut table = Table::new();
-        table.insert("agent", value(&gave.agent));
-        table.insert("status", value(&gave.status));
-        table.insert("message", value(&gave.message));
-        failures.push(table);
-    }
-    for (key, tables) in [("expect", expected), ("fail", failures)] {
-        document.remove(key);
-        if !tables.is_empty() {
-            document.insert(key, Item::ArrayOfTables(tables));
+    numbers
+}
+
+fn renumber(document: &mut DocumentMut, agents: &[String], numbers: &HashMap<String, BTreeMap<u64, u64>>) {
+    let tables: Vec<&mut dyn TableLike> = match document.get_mut("call") {
+        Some(Item::ArrayOfTables(tables)) => tables.iter_mut().map(|table| table as &mut dyn TableLike).collect(),
+        Some(Item::Value(Value::Array(array))) => {
+            let tables = array.iter_mut().filter_map(Value::as_inline_table_mut);
+            tables.map(|table| table as &mut dyn TableLike).collect()
+        }
+        _ => Vec::new(),
+    };
+    for (table, agent) in tables.into_iter().zip(agents) {
+        let Some(numbers) = numbers.get(agent) else { continue };
+        for key in ["args", "result"] {
+            let Some(text) = table.get(key).and_then(Item::as_str) else { continue };
+            let changed = renumbered(text, numbers);
+            if changed != text {
+                table.insert(key, value(changed));
+            }
         }
     }
 }
 
+/// The text with `"@3"` and `"@3.1"` as the lines are numbered now.
+fn renumbered(text: &str, numbers: &BTreeMap<u64, u64>) -> String {
+    let mut parts = text.split("\"@");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.chars().take_while(char::is_ascii_digit).count();
+        let (number, rest) = part.split_at(digits);
+        let now = number.parse().ok().and_then(|number: u64| numbers.get(&number));
+        out.push_str("\"@");
+        out.push_str(&now.map_or_else(|| number.to_owned(), ToString::to_string));
+        out.push_str(rest);
+    }
+    out
+}
+
+/// Replaces what is expected. A comment above it stays.
+pub(super) fn put(document: &mut DocumentMut, outcome: &Outcome) {
+    let events = outcome.events.iter().map(event).collect();
+    let failures = outcome.failures.iter().map(|gave| {
+        let mut table = Table::new();
+        table.insert("agent", value(&gave.agent));
+        table.insert("status", value(&gave.status));
+        table.insert("message", value(&gave.message));
+        table
+    });
+    replace(document, "expect", events);
+    replace(document, "fail", failures.collect());
+}
+
+fn replace(document: &mut DocumentMut, key: &str, tables: Vec<Table>) {
+    let before = document.remove(key);
+    let first = before.as_ref().and_then(Item::as_array_of_tables).and_then(|tables| tables.get(0));
+    let comment = first.and_then(|table| table.decor().prefix()).cloned();
+    let mut array = ArrayOfTables::new();
+    for (place, mut table) in tables.into_iter().enumerate() {
+        if let (0, Some(comment)) = (place, &comment) {
+            table.decor_mut().set_prefix(comment.clone());
+        }
+        array.push(table);
+    }
+    if !array.is_empty() {
+        document.insert(key, Item::ArrayOfTables(array));
+    }
+}
+
+fn event(came: &Came) -> Table {
+    let mut table = Table::new();
+    table.insert("topic", value(&came.topic));
+    table.insert("agent", value(&came.agent));
+    if came.content_type != JSON {
+        table.insert("content-type", value(&came.content_type));
+    }
+    if came.delay_ms > 0 {
+        table.insert("delay-ms", value(i64::try_from(came.delay_ms).unwrap_or(i64::MAX)));
+    }
+    if !came.extensions.is_empty() {
+        table.insert("extensions", value(texts(&came.extensions)));
+    }
+    if came.unrouted {
+        table.insert("unrouted", value(true));
+    }
+    table.insert("data", Item::Value(data(&came.data)));
+    table
+}
+
+/// Texts by name, in a line.
+pub(super) fn texts(texts: &BTreeMap<String, String>) -> InlineTable {
+    texts.iter().map(|(name, text)| (name.as_str(), Value::from(text.as_str()))).collect()
+}
+
 /// Data as TOML, where TOML can say the same; else as text.
-fn data(text: &str) -> toml_edit::Value {
+pub(super) fn data(text: &str) -> Value {
     let json: Option<Json> = serde_json::from_str(text).ok();
     json.filter(|json| json.is_object() || json.is_array()).as_ref().and_then(toml).unwrap_or_else(|| text.into())
 }
 
-fn toml(json: &Json) -> Option<toml_edit::Value> {
+/// Data as TOML, where it becomes the very same text again; else as text.
+pub(super) fn exact(text: &str) -> Value {
+    let again = serde_json::from_str(text).ok().map(|json: Json| json.to_string());
+    if again.as_deref() == Some(text) { data(text) } else { text.into() }
+}
+
+fn toml(json: &Json) -> Option<Value> {
     Some(match json {
         Json::Null => return None,
         Json::Bool(flag) => (*flag).into(),
@@ -97,180 +176,25 @@ fn toml(json: &Json) -> Option<toml_edit::Value> {
     })
 }
 
-/// A recorded flow as a case.
-pub(super) fn from(reader: &Reader, wasm: &Wasm, flow: &FlowRecord, about: &str) -> anyhow::Result<DocumentMut> {
-    let mut recorder =
-        Recorder { reader, wasm, components: HashMap::new(), numbers: HashMap::new(), lines: Vec::new() };
-    let mut document = DocumentMut::new();
-    document.insert("about", value(about));
-    let mut events = ArrayOfTables::new();
-    for root in flow.events.iter().filter(|event| event.envelope.cause.is_none()) {
-        let body = root.body.as_deref().and_then(|body| Event::from_record(&root.envelope, body));
-        let event = body.ok_or_else(|| usage("the event that began this flow is not kept any more"))?;
-        document.insert("time", value(manes_runtime::time::rfc3339(event.time_ns)));
-        let mut table = Table::new();
-        table.insert("topic", value(&event.topic));
-        if event.content.content_type != "application/json" {
-            table.insert("content-type", value(&event.content.content_type));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handles_follow_their_lines() {
+        let numbers = BTreeMap::from([(2, 1), (12, 11)]);
+        assert_eq!(
+            renumbered("\"@2\", 2, [\"@12.1\", \"@3\"], \"a@2\"", &numbers),
+            "\"@1\", 2, [\"@11.1\", \"@3\"], \"a@2\""
+        );
+    }
+
+    #[test]
+    fn data_that_is_sent_stays_as_it_is() {
+        let shown = |text: &str| exact(text).to_string();
+        assert_eq!(shown("{\"a\":1,\"b\":[true]}"), "{ a = 1, b = [true] }");
+        for text in ["{\"b\":1,\"a\":2}", "{ \"a\": 1}", "{\"a\":null}", "7", "plain"] {
+            assert_eq!(exact(text).as_str(), Some(text));
         }
-        table.insert("data", Item::Value(data(&event.content.data.to_text())));
-        events.push(table);
-        recorder.follow(flow, root)?;
     }
-    let secrets = recorder.secrets(flow)?;
-    if !secrets.is_empty() {
-        let mut env = InlineTable::new();
-        secrets.keys().for_each(|name| drop(env.insert(name, stand_in(name).into())));
-        document.insert("env", value(env));
-    }
-    document.insert("event", Item::ArrayOfTables(events));
-    let mut calls = ArrayOfTables::new();
-    recorder.lines.into_iter().for_each(|line| calls.push(line));
-    if !calls.is_empty() {
-        document.insert("call", Item::ArrayOfTables(calls));
-    }
-    put(&mut document, &Outcome::of(std::slice::from_ref(flow)));
-    // What the environment held is for nobody's repository.
-    let mut written = document.to_string();
-    for (name, secret) in secrets.iter().filter(|(_, secret)| secret.chars().count() >= SECRET_CHARS_MIN) {
-        written = written.replace(secret.as_str(), &stand_in(name));
-    }
-    Ok(written.parse()?)
-}
-
-/// What stands in a case where a variable's value stood.
-fn stand_in(name: &str) -> String {
-    format!("test-{name}")
-}
-
-/// Turns recorded calls into lines of a script.
-struct Recorder<'a> {
-    reader: &'a Reader,
-    wasm: &'a Wasm,
-    components: HashMap<Digest, Arc<Loaded>>,
-    /// Lines so far of each agent.
-    numbers: HashMap<String, u64>,
-    lines: Vec<Table>,
-}
-
-impl Recorder<'_> {
-    /// In the order in which a case has everything.
-    fn follow(&mut self, flow: &FlowRecord, event: &Entry) -> anyhow::Result<()> {
-        for attempt in attempts(flow, event) {
-            self.attempt(attempt)?;
-            for emitted in &attempt.emitted {
-                self.follow(flow, emitted)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn component(&mut self, attempt: &AttemptRecord) -> anyhow::Result<Arc<Loaded>> {
-        let body = attempt.deployment.as_ref().and_then(|entry| entry.body.as_deref());
-        let body = body.and_then(DeploymentBody::decode).context("a deployment is not kept any more")?;
-        if let Some(loaded) = self.components.get(&body.component) {
-            return Ok(loaded.clone());
-        }
-        let bytes = self.reader.artifact(&body.component)?.context("a component does not lie with the ledger")?;
-        let loaded = Loaded::new(self.wasm, &bytes)?;
-        self.components.insert(body.component, loaded.clone());
-        Ok(loaded)
-    }
-
-    fn attempt(&mut self, attempt: &AttemptRecord) -> anyhow::Result<()> {
-        let loaded = self.component(attempt)?;
-        let mut made: HashMap<u64, u64> = HashMap::new();
-        for call in attempt.recorded_calls()? {
-            let id = &call.function;
-            let interface = loaded.imports.get(&id.interface);
-            let Some(function) = interface.and_then(|interface| interface.functions.get(&id.name)) else { continue };
-            let Some(args) = call.arguments(&function.signature) else { continue };
-            let own = |handle: &Handle| {
-                let line = made.get(&handle.origin.call)?;
-                Some(Handle { origin: Origin { call: *line, ..handle.origin }, ..handle.clone() })
-            };
-            // Whoever holds a handle that no line made asks somebody who is there.
-            let Some(args) = args.iter().map(|arg| arg.with_handles(&own)).collect::<Option<Vec<_>>>() else {
-                continue;
-            };
-            let number = self.numbers.get(attempt.agent()).copied().unwrap_or_default() + 1;
-            let Some(line) = line(attempt.agent(), &call, function, &args, number) else { continue };
-            made.insert(call.number, number);
-            self.numbers.insert(attempt.agent().to_owned(), number);
-            self.lines.push(line);
-        }
-        Ok(())
-    }
-
-    /// What the environment held.
-    fn secrets(&mut self, flow: &FlowRecord) -> anyhow::Result<BTreeMap<String, String>> {
-        let mut secrets = BTreeMap::new();
-        for attempt in &flow.attempts {
-            let loaded = self.component(attempt)?;
-            for call in attempt.recorded_calls()?.iter().filter(|call| call.function.name == "get-environment") {
-                let interface = loaded.imports.get(&call.function.interface);
-                let function = interface.and_then(|interface| interface.functions.get(&call.function.name));
-                if let Some(Value::List(pairs)) = function.and_then(|function| call.returned(&function.signature)) {
-                    secrets.extend(pairs.iter().filter_map(pair));
-                }
-            }
-        }
-        Ok(secrets)
-    }
-}
-
-fn pair(value: &Value) -> Option<(String, String)> {
-    match value {
-        Value::Tuple(pair) => match pair.as_slice() {
-            [Value::String(name), Value::String(value)] => Some((name.clone(), value.clone())),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// The line that answers a call as it was answered; none for what is there in a test as well.
-fn line(agent: &str, call: &RecordedCall, function: &Function, args: &[Value], number: u64) -> Option<Table> {
-    let id = &call.function;
-    let ambient = is_ambient(id);
-    let drop = id.name.starts_with("[resource-drop]");
-    if drop || id.name == "get-environment" || (!ambient && is_at_hand(call, function)) {
-        return None;
-    }
-    let mut table = Table::new();
-    table.insert("agent", value(agent));
-    table.insert("function", value(id.to_string()));
-    if !ambient {
-        table.insert("args", value(text::print_args(&function.signature, args)));
-    }
-    match (&call.outcome, &function.signature.result) {
-        (Recorded::Returned(_), Some(shape)) => {
-            let own =
-                |handle: &Handle| Some(Handle { origin: Origin { call: number, ..handle.origin }, ..handle.clone() });
-            let result = call.returned(&function.signature)?.with_handles(&own)?;
-            table.insert("result", value(text::print(shape, &result)));
-        }
-        (Recorded::Returned(_), None) => {}
-        (Recorded::Ended(why), _) if why.starts_with("fault") => {
-            table.insert("fails", value(why));
-        }
-        // Denied again by the same grants; or nobody knows what came of it.
-        (Recorded::Ended(_) | Recorded::Denied(_) | Recorded::Unknown, _) => return None,
-    }
-    Some(table)
-}
-
-/// True for what the base world answers, in a test as everywhere: log, config, standard streams, an empty list of folders;
-/// and for timers.
-fn is_at_hand(call: &RecordedCall, function: &Function) -> bool {
-    let id = &call.function;
-    let package = id.interface.split('/').next().unwrap_or_default();
-    let mut handles = Vec::new();
-    let values = call.arguments(&function.signature).into_iter().flatten().chain(call.returned(&function.signature));
-    values.for_each(|value| value.handles(&mut |handle| handles.push(handle.provider.clone())));
-    let base = handles.iter().any(|provider| provider == BASE);
-    let timer = package == "wasi:clocks";
-    let plain = handles.is_empty() && ["manes:agent", "wasi:cli", "wasi:io", "wasi:sockets"].contains(&package);
-    let no_folders = handles.is_empty() && package == "wasi:filesystem" && id.name == "get-directories";
-    base || timer || plain || no_folders
 }

@@ -1,0 +1,314 @@
+//! A recorded flow as a case: `--from`.
+
+use super::transcript::{Came, Gave, Outcome};
+use super::write::{exact, put, texts};
+use crate::exit::usage;
+use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use manes_core::cursor::{Recorded, RecordedCall};
+use manes_core::ids::Digest;
+use manes_core::record::{CallStatus, EndStatus};
+use manes_core::value::{Handle, Origin, Value};
+use manes_runtime::component::{Function, Loaded};
+use manes_runtime::deploy::DeploymentBody;
+use manes_runtime::engine::Wasm;
+use manes_runtime::event::Event;
+use manes_runtime::ledger::Reader;
+use manes_runtime::provider::BASE;
+use manes_runtime::query::{AttemptRecord, FlowRecord};
+use manes_runtime::script::{is_ambient, text};
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
+
+/// Values of the environment that are shorter are no secrets, and stand for too much else to be looked for.
+const SECRET_CHARS_MIN: usize = 8;
+
+/// A recorded flow as a case.
+pub(super) fn from(reader: &Reader, wasm: &Wasm, flow: &FlowRecord, about: &str) -> anyhow::Result<DocumentMut> {
+    flow.attempts.iter().try_for_each(check)?;
+    let mut components = Components { reader, wasm, loaded: HashMap::new() };
+    let environment = Environment::read(&mut components, flow)?;
+    let mut recorder = Recorder { components, environment: &environment, numbers: HashMap::new(), lines: Vec::new() };
+    flow.attempts.iter().try_for_each(|attempt| recorder.attempt(attempt))?;
+    let lines = recorder.lines;
+    let mut document = DocumentMut::new();
+    document.insert("about", value(about));
+    let mut events = ArrayOfTables::new();
+    for root in flow.events.iter().filter(|event| event.envelope.cause.is_none()) {
+        let body = root.body.as_deref().and_then(|body| Event::from_record(&root.envelope, body));
+        let event = body.ok_or_else(|| usage("the event that began this flow is not kept any more"))?;
+        document.insert("time", value(manes_runtime::time::rfc3339(event.time_ns)));
+        events.push(root_table(&event, &environment));
+    }
+    if !environment.shown.is_empty() {
+        document.insert("env", value(texts(&environment.shown)));
+    }
+    document.insert("event", Item::ArrayOfTables(events));
+    let mut calls = ArrayOfTables::new();
+    lines.into_iter().for_each(|line| calls.push(line));
+    if !calls.is_empty() {
+        document.insert("call", Item::ArrayOfTables(calls));
+    }
+    put(&mut document, &environment.outcome(Outcome::of(std::slice::from_ref(flow))));
+    environment.check(&document.to_string())?;
+    Ok(document)
+}
+
+fn root_table(event: &Event, environment: &Environment) -> Table {
+    let mut table = Table::new();
+    table.insert("topic", value(&event.topic));
+    if event.content.content_type != super::transcript::JSON {
+        table.insert("content-type", value(&event.content.content_type));
+    }
+    if !event.content.extensions.is_empty() {
+        table.insert("extensions", value(texts(&event.content.extensions)));
+    }
+    table.insert("data", Item::Value(exact(&environment.data(&event.content.data.to_text()))));
+    table
+}
+
+/// What a test cannot have: somebody stepped in, or a host died.
+fn check(attempt: &AttemptRecord) -> anyhow::Result<()> {
+    let envelope = &attempt.start.envelope;
+    let why = match attempt.status() {
+        _ if envelope.generation.unwrap_or_default() > 0 => "was requeued by hand",
+        Some(EndStatus::Cancelled) => "was cancelled",
+        Some(EndStatus::Interrupted) => "was interrupted when its host stopped",
+        Some(EndStatus::Unknown) => "ended with a write whose outcome nobody knows",
+        Some(_) => return Ok(()),
+        None => "has not ended",
+    };
+    Err(usage(format!(
+        "{}'s attempt {} {why}: that cannot be made a case",
+        attempt.agent(),
+        envelope.attempt.unwrap_or(1)
+    )))
+}
+
+/// The components of a ledger, for the types of what they call.
+struct Components<'a> {
+    reader: &'a Reader,
+    wasm: &'a Wasm,
+    loaded: HashMap<Digest, Arc<Loaded>>,
+}
+
+impl Components<'_> {
+    fn of(&mut self, attempt: &AttemptRecord) -> anyhow::Result<Arc<Loaded>> {
+        let body = attempt.deployment.as_ref().and_then(|entry| entry.body.as_deref());
+        let body = body.and_then(DeploymentBody::decode).context("a deployment is not kept any more")?;
+        if let Some(loaded) = self.loaded.get(&body.component) {
+            return Ok(loaded.clone());
+        }
+        let bytes = self.reader.artifact(&body.component)?.context("a component does not lie with the ledger")?;
+        let loaded = Loaded::new(self.wasm, &bytes)?;
+        self.loaded.insert(body.component, loaded.clone());
+        Ok(loaded)
+    }
+}
+
+fn function<'a>(loaded: &'a Loaded, call: &RecordedCall) -> Option<&'a Function> {
+    loaded.imports.get(&call.function.interface)?.functions.get(&call.function.name)
+}
+
+/// What the environment held, and what stands in its place: secrets are for nobody's repository.
+#[derive(Default)]
+struct Environment {
+    /// The case's own.
+    shown: BTreeMap<String, String>,
+    /// Names by secret values, longest first.
+    secrets: Vec<(String, String)>,
+}
+
+impl Environment {
+    fn read(components: &mut Components<'_>, flow: &FlowRecord) -> anyhow::Result<Self> {
+        let mut environment = Self::default();
+        for attempt in &flow.attempts {
+            let loaded = components.of(attempt)?;
+            for call in attempt.recorded_calls()?.iter().filter(|call| call.function.name == "get-environment") {
+                let returned = function(&loaded, call).and_then(|function| call.returned(&function.signature));
+                let Some(Value::List(pairs)) = returned else { continue };
+                pairs.iter().filter_map(pair).for_each(|(name, value)| environment.add(name, value));
+            }
+        }
+        environment.secrets.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
+        Ok(environment)
+    }
+
+    fn add(&mut self, name: String, value: String) {
+        if value.chars().count() < SECRET_CHARS_MIN {
+            self.shown.insert(name, value);
+            return;
+        }
+        self.shown.insert(name.clone(), format!("test-{name}"));
+        if !self.secrets.iter().any(|(known, _)| *known == value) {
+            self.secrets.push((value, name));
+        }
+    }
+
+    fn hide(&self, text: &str) -> String {
+        let replaced = |text: String, (secret, name): &(String, String)| text.replace(secret, &format!("test-{name}"));
+        self.secrets.iter().fold(text.to_owned(), replaced)
+    }
+
+    /// Event data: JSON by its texts, for what is escaped there is not what was read.
+    fn data(&self, data: &str) -> String {
+        match serde_json::from_str::<Json>(data) {
+            Ok(json) if !self.secrets.is_empty() => {
+                let hidden = self.json(&json);
+                if hidden == json { data.to_owned() } else { hidden.to_string() }
+            }
+            _ => self.hide(data),
+        }
+    }
+
+    fn json(&self, json: &Json) -> Json {
+        match json {
+            Json::String(text) => Json::from(self.hide(text)),
+            Json::Array(items) => items.iter().map(|item| self.json(item)).collect(),
+            Json::Object(fields) => fields.iter().map(|(key, field)| (self.hide(key), self.json(field))).collect(),
+            plain => plain.clone(),
+        }
+    }
+
+    fn value(&self, value: &Value) -> Value {
+        let changed = value.with_leaves(&|leaf| {
+            Some(match leaf {
+                Value::String(text) => Value::String(self.hide(text)),
+                Value::Bytes(bytes) => match std::str::from_utf8(bytes) {
+                    Ok(text) => Value::Bytes(self.hide(text).into_bytes()),
+                    Err(_) => leaf.clone(),
+                },
+                plain => plain.clone(),
+            })
+        });
+        changed.unwrap_or_else(|| value.clone())
+    }
+
+    fn outcome(&self, outcome: Outcome) -> Outcome {
+        let events = outcome.events.into_iter().map(|came| Came { data: self.data(&came.data), ..came });
+        let failures = outcome.failures.into_iter().map(|gave| Gave { message: self.hide(&gave.message), ..gave });
+        Outcome { events: events.collect(), failures: failures.collect() }
+    }
+
+    /// Nothing may have been missed.
+    fn check(&self, written: &str) -> anyhow::Result<()> {
+        for (secret, name) in &self.secrets {
+            let escaped = Json::from(secret.as_str()).to_string();
+            let forms = [secret.clone(), escaped.trim_matches('"').to_owned(), STANDARD.encode(secret)];
+            if forms.iter().any(|form| written.contains(form.as_str())) {
+                return Err(usage(format!(
+                    "what {name} held is in this flow in a form that cannot be taken out; write the case by hand, as \
+                     docs/testing.md has it"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn pair(value: &Value) -> Option<(String, String)> {
+    match value {
+        Value::Tuple(pair) => match pair.as_slice() {
+            [Value::String(name), Value::String(value)] => Some((name.clone(), value.clone())),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Turns recorded calls into lines of a script.
+struct Recorder<'a> {
+    components: Components<'a>,
+    environment: &'a Environment,
+    /// Lines so far of each agent.
+    numbers: HashMap<String, u64>,
+    lines: Vec<Table>,
+}
+
+impl Recorder<'_> {
+    /// In the order in which attempts began, which is the order of a test as well.
+    fn attempt(&mut self, attempt: &AttemptRecord) -> anyhow::Result<()> {
+        let loaded = self.components.of(attempt)?;
+        let is_reused = |status: Option<u64>| status == Some(CallStatus::Reused.number());
+        let reused = attempt.calls.iter().filter(|entry| is_reused(entry.envelope.status));
+        let reused: BTreeSet<u64> = reused.filter_map(|entry| entry.envelope.call).collect();
+        let mut made: HashMap<u64, u64> = HashMap::new();
+        // What an earlier attempt wrote is used again in a test, too.
+        for call in attempt.recorded_calls()?.iter().filter(|call| !reused.contains(&call.number)) {
+            let Some(function) = function(&loaded, call) else { continue };
+            let Some(args) = call.arguments(&function.signature) else { continue };
+            let own = |handle: &Handle| {
+                let line = made.get(&handle.origin.call)?;
+                Some(Handle { origin: Origin { call: *line, ..handle.origin }, ..handle.clone() })
+            };
+            // Whoever holds a handle that no line made asks somebody who is there.
+            let Some(args) = args.iter().map(|arg| arg.with_handles(&own)).collect::<Option<Vec<_>>>() else {
+                continue;
+            };
+            let number = self.numbers.get(attempt.agent()).copied().unwrap_or_default() + 1;
+            let Some(line) = self.line(attempt.agent(), call, function, &args, number) else { continue };
+            made.insert(call.number, number);
+            self.numbers.insert(attempt.agent().to_owned(), number);
+            self.lines.push(line);
+        }
+        Ok(())
+    }
+
+    /// The line that answers a call as it was answered; none for what is there in a test as well.
+    fn line(
+        &self,
+        agent: &str,
+        call: &RecordedCall,
+        function: &Function,
+        args: &[Value],
+        number: u64,
+    ) -> Option<Table> {
+        let id = &call.function;
+        let ambient = is_ambient(id);
+        let drop = id.name.starts_with("[resource-drop]");
+        if drop || id.name == "get-environment" || (!ambient && is_at_hand(call, function)) {
+            return None;
+        }
+        let mut table = Table::new();
+        table.insert("agent", value(agent));
+        table.insert("function", value(id.to_string()));
+        if !ambient {
+            let args: Vec<Value> = args.iter().map(|arg| self.environment.value(arg)).collect();
+            table.insert("args", value(text::print_args(&function.signature, &args)));
+        }
+        match (&call.outcome, &function.signature.result) {
+            (Recorded::Returned(_), Some(shape)) => {
+                let own = |handle: &Handle| {
+                    Some(Handle { origin: Origin { call: number, ..handle.origin }, ..handle.clone() })
+                };
+                let result = call.returned(&function.signature)?.with_handles(&own)?;
+                table.insert("result", value(text::print(shape, &self.environment.value(&result))));
+            }
+            (Recorded::Returned(_), None) => {}
+            (Recorded::Ended(why), _) if why.starts_with(EndStatus::Fault.name()) => {
+                table.insert("fails", value(self.environment.hide(why)));
+            }
+            // Denied again by the same grants; or nobody knows what came of it.
+            (Recorded::Ended(_) | Recorded::Denied(_) | Recorded::Unknown, _) => return None,
+        }
+        Some(table)
+    }
+}
+
+/// True for what the base world answers, in a test as everywhere: log, config, standard streams, an empty list of folders;
+/// and for timers.
+fn is_at_hand(call: &RecordedCall, function: &Function) -> bool {
+    let id = &call.function;
+    let package = id.interface.split('/').next().unwrap_or_default();
+    let mut handles = Vec::new();
+    let values = call.arguments(&function.signature).into_iter().flatten().chain(call.returned(&function.signature));
+    values.for_each(|value| value.handles(&mut |handle| handles.push(handle.provider.clone())));
+    let base = handles.iter().any(|provider| provider == BASE);
+    let timer = package == "wasi:clocks";
+    let plain = handles.is_empty() && ["manes:agent", "wasi:cli", "wasi:io", "wasi:sockets"].contains(&package);
+    let no_folders = handles.is_empty() && package == "wasi:filesystem" && id.name == "get-directories";
+    base || timer || plain || no_folders
+}
