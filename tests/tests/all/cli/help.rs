@@ -3,7 +3,11 @@
 use super::cmd::Cmd;
 use super::desk::Desk;
 
-const COMMANDS: [&str; 10] = ["run", "up", "load", "flow", "flows", "log", "verify", "receipt", "replay", "completion"];
+const COMMANDS: [&str; 33] = [
+    "new", "build", "doctor", "run", "emit", "up", "inspect", "load", "swap", "unload", "flow", "flows", "log", "tail",
+    "agents", "dead", "requeue", "answer", "cancel", "pause", "resume", "verify", "checkpoint", "backup", "key",
+    "restore", "receipt", "replay", "wit", "test", "schema", "grants", "completion",
+];
 
 fn empty() -> Desk {
     Desk::new("")
