@@ -56,7 +56,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Swap(args) => commands::load::swap(global, args).await,
         Command::Unload(args) => commands::load::unload(global, args).await,
         Command::Tail(args) => commands::log::tail(global, args).await,
-        Command::Agents => commands::agents::agents(global),
+        Command::Agents => commands::agents::agents(global).await,
         Command::Dead(args) => commands::dead::dead(global, &args),
         Command::Requeue(args) => commands::steer::requeue(global, args).await,
         Command::Answer(args) => commands::dead::answer(global, args).await,

@@ -358,7 +358,7 @@ pub(crate) struct GrantsArgs {
 /// What can be asked about grants.
 #[derive(Debug, Subcommand)]
 pub(crate) enum GrantsCommand {
-    /// Print the least manifest under which a flow would have run as it did
+    /// Print the least grants under which a flow would have run as it did
     Suggest(SuggestArgs),
     /// Say why a call is allowed or denied by the manifest
     #[command(

@@ -3,15 +3,19 @@
 use crate::args::Global;
 use crate::exit::Exit;
 use crate::output::{say, tell};
+use crate::session::Either;
 use crate::{open, render};
 use manes_runtime::query::{self, DeployedAgent, DeployedCapability};
 
 /// Lists them, from the ledger alone: the same with and without a running host.
-pub(crate) fn agents(global: &Global) -> anyhow::Result<Exit> {
+pub(crate) async fn agents(global: &Global) -> anyhow::Result<Exit> {
     let deployed = query::deployed(&open::reader(global)?)?;
     if global.json {
         say!("{}", serde_json::to_string(&deployed)?);
         return Ok(Exit::Done);
+    }
+    if Either::running(global).await?.is_none() {
+        tell!("no host is running; this is what the ledger says");
     }
     let style = render::Style::stdout();
     let short = |digest: manes_core::ids::Digest| digest.short();

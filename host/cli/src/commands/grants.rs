@@ -173,7 +173,7 @@ fn of(attempt: &AttemptRecord, call: Option<u64>, function: Option<String>, what
     }
 }
 
-/// The least manifest under which a flow would have run as it did.
+/// The least grants under which a flow would have run as it did.
 async fn suggest(global: &Global, args: &SuggestArgs) -> anyhow::Result<Exit> {
     let reader = open::reader(global)?;
     let record = recorded(&reader, &args.id)?;

@@ -55,9 +55,65 @@ pub(crate) fn new(global: &Global, args: &NewArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// Names of what the templates bring into scope, and words that no crate may have as its name.
+const TAKEN: [&str; 47] = [
+    "agent",
+    "api",
+    "ask",
+    "bindings",
+    "capability",
+    "context",
+    "draft",
+    "effect",
+    "event",
+    "failure",
+    "greeting",
+    "guest",
+    "handled",
+    "info",
+    "input",
+    "log",
+    "manes",
+    "option",
+    "payload",
+    "result",
+    "serialize",
+    "deserialize",
+    "string",
+    "vec",
+    "alloc",
+    "core",
+    "std",
+    "test",
+    "self",
+    "super",
+    "crate",
+    "as",
+    "async",
+    "await",
+    "box",
+    "dyn",
+    "else",
+    "enum",
+    "extern",
+    "final",
+    "fn",
+    "impl",
+    "loop",
+    "match",
+    "mod",
+    "type",
+    "use",
+];
+
 /// A name is one of a crate, of an agent, and the first part of topics.
 fn check(name: &str) -> anyhow::Result<()> {
     let plain = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_');
+    if TAKEN.contains(&name) {
+        return Err(usage(format!(
+            "{name:?} is a word of Rust or of the SDK; choose another name, as in `manes new my-{name}`"
+        )));
+    }
     if plain && name.chars().next().is_some_and(|c| c.is_ascii_lowercase()) && name.len() <= 64 {
         return Ok(());
     }

@@ -107,7 +107,12 @@ fn exit(reply: &RunReply) -> Exit {
 
 /// What failed and is not tried again.
 fn failures(reply: &RunReply) -> impl Iterator<Item = &ActivationView> {
-    reply.flow.activations.iter().filter(|a| !matches!(a.status.as_str(), "done" | "open") && a.fate != "again")
+    let all = &reply.flow.activations;
+    // What was requeued since is told by its last generation.
+    let is_last = |a: &ActivationView| {
+        !all.iter().any(|b| b.agent == a.agent && b.event == a.event && b.generation > a.generation)
+    };
+    all.iter().filter(move |a| !matches!(a.status.as_str(), "done" | "open") && a.fate != "again" && is_last(a))
 }
 
 /// The options under which another command finds the same ledger.
@@ -122,7 +127,10 @@ fn options(global: &Global) -> String {
 pub(super) fn print(global: &Global, reply: &RunReply) -> anyhow::Result<()> {
     let flow = &reply.flow;
     for (event, why) in unrouted(reply) {
-        tell!("unrouted: {} ({})", render::plain(&event.topic), render::plain(why));
+        let topic = render::plain(&event.topic);
+        let answer = format!("; if it is an answer, say so: results = [\"{topic}\"]");
+        let help = if why.contains("no agent subscribes") { answer.as_str() } else { "" };
+        tell!("unrouted: {topic} ({}){help}", render::plain(why));
     }
     let word = if reply.ended { flow.status.as_str() } else { "not finished in time" };
     if global.json {

@@ -62,6 +62,7 @@ fn explain(component: &Path, folder: &Path, added: &[Added]) {
         "  mod bindings {{\n      wit_bindgen::generate!({{ path: \"wit\", world: \"{WORLD}\", generate_all }});\n  }}"
     );
     added.iter().for_each(|interface| tell!("  use {};", interface.rust));
+    tell!("  (for native tests with mocks, name the functions in manes_sdk::imports! instead: docs/testing.md)");
     tell!("in manes.toml, in the section of who calls it:\n  capabilities = [{}]", grants.join(", "));
     tell!(
         "and, unless it is there already:\n  [capability.{name}]\n  component = {:?}",

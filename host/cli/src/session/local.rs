@@ -7,6 +7,7 @@ use super::{
 use crate::args::Global;
 use crate::exit::{Exit, coded, usage};
 use crate::open;
+use crate::output::tell;
 use manes_runtime::event::{Content, Data};
 use manes_runtime::host::{Brought, Host, HostError, Submission, Submitted};
 use manes_runtime::manifest::Manifest;
@@ -25,13 +26,33 @@ pub(crate) struct Local {
 
 impl Local {
     pub(super) async fn open(global: &Global) -> anyhow::Result<Self> {
-        Ok(Self { host: open::host(global).await? })
+        let host = open::host(global).await?;
+        say_who_waits(&host).await?;
+        Ok(Self { host })
     }
 
     /// Attempts nothing: what is asked is recorded, and the next host does it.
     pub(super) async fn open_held(global: &Global) -> anyhow::Result<Self> {
         Ok(Self { host: open::held_host(global).await? })
     }
+}
+
+/// Nobody can load anything into a host of one command: who waits for what its manifest does not have waits in vain.
+async fn say_who_waits(host: &Host) -> anyhow::Result<()> {
+    if host.capabilities().await.iter().any(|capability| capability.state == "unloaded") {
+        return Ok(());
+    }
+    for agent in host.agents().await? {
+        let waits_for = host.waits_for(&agent.name).await;
+        if !waits_for.is_empty() {
+            tell!(
+                "{} waits for {}, which no capability of the manifest provides: its events queue until a [capability.NAME] does",
+                agent.name,
+                waits_for.join(", ")
+            );
+        }
+    }
+    Ok(())
 }
 
 impl Session for Local {

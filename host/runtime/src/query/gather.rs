@@ -257,8 +257,18 @@ impl AttemptRecord {
     /// Why it ended as it did, for people.
     #[must_use]
     pub fn message(&self) -> String {
+        self.said("message")
+    }
+
+    /// The end of what it wrote to standard error.
+    #[must_use]
+    pub fn stderr(&self) -> String {
+        self.said("stderr")
+    }
+
+    fn said(&self, key: &str) -> String {
         let body = self.end.as_ref().and_then(|end| end.body.as_deref()).and_then(|body| Item::decode(body).ok());
-        body.as_ref().and_then(|item| item.get("message")).and_then(Item::as_text).unwrap_or_default().to_owned()
+        body.as_ref().and_then(|item| item.get(key)).and_then(Item::as_text).unwrap_or_default().to_owned()
     }
 
     /// The agent.

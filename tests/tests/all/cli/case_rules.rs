@@ -274,3 +274,13 @@ fn imports_that_were_edited_by_hand_are_left_alone() {
     add("echo").refuses(2, &["was edited by hand", "import fixture:echo/echo@0.1.0;"]);
     assert_eq!(std::fs::read_to_string(&file).expect("the imports"), edited);
 }
+
+#[test]
+fn a_panic_is_shown_where_it_was_and_a_status_that_is_none_is_refused() {
+    let desk = desk("");
+    let script = event(&json!([["echo", "hi"], ["panic", "index out of range"]]));
+    let said = verdict(&desk, &format!("{script}{}{DONE}", call("text", "\"hi\"", "\"ho\"")), "failed");
+    assert!(said.contains("s, attempt 1: trapped") && said.contains("index out of range"), "{said}");
+    let said = verdict(&desk, &format!("{script}[[fail]]\nagent = \"s\"\nstatus = \"falt\"\n"), "unplayed");
+    assert!(said.contains("line 6") && said.contains("fault") && said.contains("rejected"), "{said}");
+}

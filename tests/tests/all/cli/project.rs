@@ -62,6 +62,7 @@ fn a_new_project_runs_is_built_when_it_changed_and_replays() {
     here(&["new", "."]).refuses(2, &["cannot be a name"]);
     manes(&desk, desk.folder()).args(["new", "hello-you"]).refuses(2, &["is not empty"]);
     manes(&desk, desk.folder()).args(["new", "Hello"]).refuses(2, &["small letters"]);
+    manes(&desk, desk.folder()).args(["new", "agent"]).refuses(2, &["word of Rust or of the SDK", "my-agent"]);
 }
 
 #[test]

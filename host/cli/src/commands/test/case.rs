@@ -1,6 +1,7 @@
 //! A case: what goes in, what is called and answered, what must come out. One file of TOML.
 
 use crate::exit::usage;
+use manes_core::record::EndStatus;
 use manes_runtime::event::{Content, Data};
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -137,7 +138,7 @@ pub(super) struct EventOut {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Failing {
     pub(super) agent: String,
-    pub(super) status: String,
+    pub(super) status: Spanned<String>,
     /// Words of its reason.
     #[serde(default)]
     pub(super) message: Option<String>,
@@ -154,6 +155,11 @@ impl Case {
         case.text = text;
         if case.event.is_empty() {
             return Err(usage(format!("{file}: nothing goes in; add an [[event]] with a topic")));
+        }
+        let known: Vec<&str> = (0..).map_while(EndStatus::from_number).map(EndStatus::name).collect();
+        if let Some(fail) = case.fail.iter().find(|fail| !known.contains(&fail.status.get_ref().as_str())) {
+            let status = fail.status.get_ref();
+            return Err(case.wrong(&fail.status, format!("{status:?} is no status; one of: {}", known.join(", "))));
         }
         for call in &case.call {
             if call.result.is_some() && call.fails.is_some() {

@@ -21,7 +21,7 @@ use manes_runtime::query;
 use play::Stage;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use transcript::{Compared, Outcome};
+use transcript::{Compared, Outcome, trouble};
 
 /// The folder of cases beside a manifest.
 const CASES: &str = "cases";
@@ -121,7 +121,7 @@ fn judge(stage: &Stage, path: &Path, update: bool, style: Style) -> anyhow::Resu
             let diff = format!("{}{}", compared.diff(style), again.diff);
             (if again.status == "passed" { "updated" } else { again.status }, diff)
         }
-        (false, _) => ("failed", compared.diff(style)),
+        (false, _) => ("failed", format!("{}{}", compared.diff(style), trouble(&played.flows))),
     };
     Ok(Verdict { case: path.to_owned(), about, status, events, attempts, diff, unanswered })
 }

@@ -81,6 +81,22 @@ impl Outcome {
     }
 }
 
+/// Attempts that ended badly by themselves, with what they said last: those that were tried again, too.
+pub(super) fn trouble(flows: &[FlowRecord]) -> String {
+    let mut out = String::new();
+    for attempt in flows.iter().flat_map(|flow| &flow.attempts) {
+        let status = attempt.status().filter(|status| {
+            matches!(status, EndStatus::Trapped | EndStatus::Exited | EndStatus::Fault | EndStatus::OutOfFuel)
+        });
+        let Some(status) = status else { continue };
+        let number = attempt.start.envelope.attempt.unwrap_or(1);
+        let message = render::plain(&attempt.message());
+        line(&mut out, &format!("{}, attempt {number}: {}: {message}", attempt.agent(), status.name()));
+        render::last_words(&attempt.stderr()).iter().for_each(|words| line(&mut out, &format!("  {words}")));
+    }
+    out
+}
+
 /// The attempts at an event, by agent.
 pub(super) fn attempts<'a>(flow: &'a FlowRecord, event: &Entry) -> Vec<&'a AttemptRecord> {
     let of = |attempt: &&AttemptRecord| attempt.start.envelope.cause == Some(event.leaf);
@@ -116,13 +132,13 @@ impl Compared {
             block(&mut expected, &wanted(event, came));
         }
         for (place, wanted) in case.fail.iter().enumerate() {
-            let same = |agent: &str, status: &str| agent == wanted.agent && status == wanted.status;
-            let nth = case.fail.iter().take(place).filter(|other| same(&other.agent, &other.status)).count();
+            let same = |agent: &str, status: &str| agent == wanted.agent && status == wanted.status.get_ref();
+            let nth = case.fail.iter().take(place).filter(|other| same(&other.agent, other.status.get_ref())).count();
             let gave = outcome.failures.iter().filter(|gave| same(&gave.agent, &gave.status)).nth(nth);
             let fits = |message: &&str| wanted.message.as_ref().is_none_or(|words| message.contains(words.as_str()));
             let message = gave.map(|gave| gave.message.as_str()).filter(fits);
             let message = message.or(wanted.message.as_deref()).unwrap_or("any reason");
-            failure(&mut expected, &wanted.agent, &wanted.status, message);
+            failure(&mut expected, &wanted.agent, wanted.status.get_ref(), message);
         }
         played.left.iter().for_each(|call| line(&mut expected, call));
         if played.stuck {
