@@ -12,6 +12,7 @@
 //! | `/drop` | the connection is closed without an answer |
 //! | `/together/N` | an answer once N requests wait here at the same time |
 
+use crate::running::GUARD;
 use anyhow::{Context as _, Result};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -87,6 +88,20 @@ impl Server {
     #[must_use]
     pub fn seen(&self) -> Vec<String> {
         self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until `count` requests have come: a record that announces one is there before it is.
+    ///
+    /// # Errors
+    /// They did not come.
+    pub async fn received(&self, count: usize) -> Result<()> {
+        let come = async {
+            while self.seen().len() < count {
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
+        };
+        let seen = || format!("{:?} and no more after {GUARD:?}, not {count}", self.seen());
+        tokio::time::timeout(GUARD, come).await.with_context(seen)
     }
 
     /// The idempotency key of each request so far.

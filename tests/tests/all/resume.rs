@@ -46,9 +46,7 @@ async fn an_attempt_whose_host_died_goes_on_where_it_stopped() -> Result<()> {
     copy(folder.path(), elsewhere.path())?;
     std::fs::remove_file(files.path().join("one.txt"))?;
     let after = build("repeat").start_embedded(elsewhere.path()).await?;
-    while server.seen().len() < 2 {
-        tokio::task::yield_now().await;
-    }
+    server.received(2).await?;
     server.stop().await;
     let flow = after.ended(&submitted).await?;
     ensure!(statuses(&flow) == [(1, "done")], "{}", view::sketch(&flow));
@@ -102,9 +100,7 @@ async fn an_attempt_goes_on_under_its_own_deployment_and_without_what_was_taken_
     copy(folder.path(), elsewhere.path())?;
     copy(folder.path(), third.path())?;
     let after = new().start_embedded(elsewhere.path()).await?;
-    while server.seen().len() < 2 {
-        tokio::task::yield_now().await;
-    }
+    server.received(2).await?;
     server.stop().await;
     let flow = after.ended(&submitted).await?;
     ensure!(statuses(&flow) == [(1, "done")], "{}", view::sketch(&flow));
@@ -179,9 +175,7 @@ async fn what_a_capability_wrote_is_not_written_again_by_an_attempt_that_goes_on
         let submitted = host.submit("a.do", &script).await?;
         host.until("request", |entry: &Entry| requests(entry)).await?;
         copy(folder.path(), elsewhere.path())?;
-        while server.seen().is_empty() {
-            tokio::task::yield_now().await;
-        }
+        server.received(1).await?;
         let after = build().start_embedded(elsewhere.path()).await?;
         let flow = after.ended(&submitted).await?;
         ensure!(statuses(&flow) == [(1, "unknown")], "{call}: {:?}", flow.activations);
