@@ -41,18 +41,23 @@ pub(crate) fn targets(manifest: &Manifest) -> Vec<Target> {
     agents.chain(capabilities).filter_map(target).collect()
 }
 
-/// Makes what is older than its sources.
-pub(crate) async fn refresh(manifest: &Manifest) -> anyhow::Result<()> {
-    let targets = targets(manifest);
+/// What is older than its sources, or not there.
+pub(crate) fn stale(manifest: &Manifest) -> Vec<Target> {
+    let mut targets = targets(manifest);
     if targets.is_empty() {
-        return Ok(());
+        return targets;
     }
     let newest = newest(&manifest.folder);
-    let stale = |target: &Target| match modified(&target.component) {
+    targets.retain(|target| match modified(&target.component) {
         Some(made) => newest.is_some_and(|newest| newest > made),
         None => true,
-    };
-    make(manifest, targets.into_iter().filter(stale)).await
+    });
+    targets
+}
+
+/// Makes what is older than its sources.
+pub(crate) async fn refresh(manifest: &Manifest) -> anyhow::Result<()> {
+    make(manifest, stale(manifest).into_iter()).await
 }
 
 /// Runs the commands, each once, however many components it makes.

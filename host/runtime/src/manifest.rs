@@ -4,6 +4,7 @@
 //! wherever it is called from.
 
 mod place;
+pub mod text;
 
 use manes_core::fate::ATTEMPTS_RETRY;
 use manes_core::limits::{Limit, Limits};
@@ -68,7 +69,7 @@ pub struct Manifest {
 }
 
 /// `[agent.NAME]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AgentSection {
     /// The component's file.
@@ -108,7 +109,7 @@ pub struct AgentSection {
 }
 
 /// `[capability.NAME]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CapabilitySection {
     /// The component's file.
@@ -245,19 +246,26 @@ impl Manifest {
     pub fn adopt(&mut self, other: &Self, name: &str) {
         self.agent.remove(name);
         self.capability.remove(name);
-        if let Some(mut section) = other.agent.get(name).cloned() {
-            other.settle(&mut section.component, &mut section.directories);
-            self.agent.insert(name.to_owned(), section);
-        }
-        if let Some(mut section) = other.capability.get(name).cloned() {
-            other.settle(&mut section.component, &mut section.directories);
-            self.capability.insert(name.to_owned(), section);
-        }
+        self.agent.extend(other.agent_of(name).map(|section| (name.to_owned(), section)));
+        self.capability.extend(other.capability_of(name).map(|section| (name.to_owned(), section)));
     }
 
-    /// Makes a section's paths absolute.
-    fn settle(&self, component: &mut PathBuf, directories: &mut Vec<DirectoryGrant>) {
-        (*component, *directories) = (self.resolve(component), self.directories(directories));
+    /// An agent's section with absolute paths.
+    #[must_use]
+    pub fn agent_of(&self, name: &str) -> Option<AgentSection> {
+        let mut section = self.agent.get(name)?.clone();
+        section.component = self.resolve(&section.component);
+        section.directories = self.directories(&section.directories);
+        Some(section)
+    }
+
+    /// A capability's section with absolute paths.
+    #[must_use]
+    pub fn capability_of(&self, name: &str) -> Option<CapabilitySection> {
+        let mut section = self.capability.get(name)?.clone();
+        section.component = self.resolve(&section.component);
+        section.directories = self.directories(&section.directories);
+        Some(section)
     }
 
     /// A path of the manifest, made absolute.

@@ -358,7 +358,10 @@ pub(crate) struct GrantsArgs {
 /// What can be asked about grants.
 #[derive(Debug, Subcommand)]
 pub(crate) enum GrantsCommand {
-    /// Print the least grants under which a flow would have run as it did
+    /// Print the least manifest under which a flow would have run as it did
+    #[command(
+        after_help = "The manifest is for the folder of the one in force: manes grants suggest 4bf9 > least.toml. Other events may need more."
+    )]
     Suggest(SuggestArgs),
     /// Say why a call is allowed or denied by the manifest
     #[command(

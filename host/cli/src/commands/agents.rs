@@ -14,7 +14,7 @@ pub(crate) async fn agents(global: &Global) -> anyhow::Result<Exit> {
         say!("{}", serde_json::to_string(&deployed)?);
         return Ok(Exit::Done);
     }
-    if Either::running(global).await?.is_none() {
+    if Either::running(global, None).await?.is_none() {
         tell!("no host is running; this is what the ledger says");
     }
     let style = render::Style::stdout();

@@ -132,7 +132,7 @@ fn ledger(global: &Global) -> Finding {
 }
 
 async fn host(global: &Global) -> Finding {
-    match Either::running(global).await {
+    match Either::running(global, None).await {
         Ok(Some(_)) => Finding::good("running host", "it answers".into()),
         Ok(None) => Finding::open("running host", "none", "`manes up` starts one; most commands work without"),
         Err(error) => Finding::bad("running host", error.to_string(), "stop it, and start it with `manes up`"),

@@ -126,7 +126,7 @@ fn one(view: &KeysView, prefix: &str) -> anyhow::Result<PublicKey> {
 
 /// Through the running host, else on the ledger's folder: no agent is needed for it.
 async fn change(global: &Global, change: KeyChange) -> anyhow::Result<PublicKey> {
-    if let Some(running) = Either::running(global).await? {
+    if let Some(running) = Either::running(global, None).await? {
         let Reply::Key { key } = running.ask(Request::Keys(change)).await? else {
             anyhow::bail!("the host answered something else");
         };
@@ -152,7 +152,7 @@ pub(crate) fn refused(error: LedgerError) -> anyhow::Error {
 
 /// Takes a ledger that does not extend the head that was seen here last.
 pub(crate) async fn restore(global: &Global, args: RestoreArgs) -> anyhow::Result<Exit> {
-    if Either::running(global).await?.is_some() {
+    if Either::running(global, None).await?.is_some() {
         return Err(usage("a host runs on this ledger: it extends the head kept here".to_owned()));
     }
     let folder = paths::ledger(global);

@@ -29,7 +29,7 @@ pub(crate) async fn swap(global: &Global, args: SwapArgs) -> anyhow::Result<Exit
 pub(crate) async fn unload(global: &Global, args: UnloadArgs) -> anyhow::Result<Exit> {
     let (name, force) = (args.name, args.force);
     let request = Request::Unload(UnloadRequest { name: name.clone(), force });
-    let Reply::Unload { waiting } = ask(global, request).await? else {
+    let Reply::Unload { waiting } = ask(global, &name, request).await? else {
         anyhow::bail!("the host answered something else")
     };
     if global.json {
@@ -45,15 +45,15 @@ pub(crate) async fn unload(global: &Global, args: UnloadArgs) -> anyhow::Result<
 async fn bring(global: &Global, name: &str, file: Option<PathBuf>, swap: bool) -> anyhow::Result<LoadReply> {
     let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
     let request = LoadRequest { name: name.to_owned(), path: file.map(absolute), swap };
-    match ask(global, Request::Load(request)).await? {
+    match ask(global, name, Request::Load(request)).await? {
         Reply::Load(reply) => Ok(reply),
         _ => anyhow::bail!("the host answered something else"),
     }
 }
 
 /// A host that does not run has nothing to change: the next start reads the manifest.
-async fn ask(global: &Global, request: Request) -> anyhow::Result<Reply> {
-    let Some(session) = Either::running(global).await? else {
+async fn ask(global: &Global, name: &str, request: Request) -> anyhow::Result<Reply> {
+    let Some(session) = Either::running(global, Some(name)).await? else {
         let ledger = paths::ledger(global);
         return Err(usage(format!("no host is running on {}; start one with `manes up`", ledger.display())));
     };

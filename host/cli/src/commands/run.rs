@@ -36,7 +36,7 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> anyhow::Result<Exit> 
 /// Submits the event. Without a running host it lies in the ledger until the next one.
 pub(crate) async fn emit(global: &Global, args: EmitArgs) -> anyhow::Result<Exit> {
     let request = request(args.event, 0)?;
-    let running = Either::running(global).await?;
+    let running = Either::running(global, None).await?;
     let later = running.is_none();
     let session = match running {
         Some(running) => running,

@@ -69,6 +69,7 @@ impl Session for Local {
 pub(crate) async fn perform(host: &Host, request: Request) -> anyhow::Result<Reply> {
     match request {
         Request::Ping => Ok(Reply::Pong { manifest: host.manifest().file.clone() }),
+        Request::Behind => Ok(Reply::Behind(super::behind::look(host).await)),
         Request::Run(request) => run(host, request).await.map(Reply::Run),
         Request::Emit(request) => emit(host, request).await.map(Reply::Emit),
         Request::Unload(UnloadRequest { name, force }) => {

@@ -2,6 +2,7 @@
 //!
 //! Each command is written once, against [`Session`].
 
+mod behind;
 mod local;
 mod remote;
 
@@ -14,8 +15,13 @@ use manes_runtime::ledger::KeyChange;
 use manes_runtime::query::FlowView;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::time::Duration;
 
+pub(crate) use behind::BehindReply;
 pub(crate) use local::perform;
+
+/// Longest look at files before a running host is asked.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// An event to submit.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -144,6 +150,8 @@ pub(crate) struct LoadReply {
 pub(crate) enum Request {
     /// Say that you are there.
     Ping,
+    /// Say where the files that you were started with are ahead of you.
+    Behind,
     /// Submit an event and wait.
     Run(RunRequest),
     /// Submit an event.
@@ -174,6 +182,8 @@ pub(crate) enum Reply {
         #[serde(default)]
         manifest: Option<PathBuf>,
     },
+    /// There.
+    Behind(BehindReply),
     /// The flow.
     Run(RunReply),
     /// What started.
@@ -220,7 +230,7 @@ pub(crate) enum Either {
 impl Either {
     /// The running host that holds the ledger, else one in this process.
     pub(crate) async fn open(global: &Global) -> anyhow::Result<Self> {
-        match Self::running(global).await? {
+        match Self::running(global, None).await? {
             Some(remote) => Ok(remote),
             None => Ok(Self::Local(Box::new(local::Local::open(global).await?))),
         }
@@ -228,7 +238,7 @@ impl Either {
 
     /// The running host that holds the ledger, else one in this process that attempts nothing.
     pub(crate) async fn open_held(global: &Global) -> anyhow::Result<Self> {
-        match Self::running(global).await? {
+        match Self::running(global, None).await? {
             Some(remote) => Ok(remote),
             None => {
                 // One that is absent must not be begun by this.
@@ -238,8 +248,9 @@ impl Either {
         }
     }
 
-    /// The running host that holds the ledger, if there is one.
-    pub(crate) async fn running(global: &Global) -> anyhow::Result<Option<Self>> {
+    /// The running host that holds the ledger, if there is one. Where its files are ahead of it is said, except of the
+    /// name that is about to be changed.
+    pub(crate) async fn running(global: &Global, except: Option<&str>) -> anyhow::Result<Option<Self>> {
         let path = paths::control(&paths::ledger(global))?;
         let Some((address, manifest)) = control::find(&path).await else { return Ok(None) };
         if let (Some(theirs), Ok(ours)) = (manifest, global.manifest.canonicalize())
@@ -247,7 +258,12 @@ impl Either {
         {
             tell!("the running host was started with {}; {} is not looked at", theirs.display(), ours.display());
         }
-        Ok(Some(Self::Remote(remote::Remote::new(address))))
+        let remote = remote::Remote::new(address);
+        // A look at files, for the eyes alone: whatever comes of it, the host can be asked.
+        if let Ok(Ok(Reply::Behind(behind))) = tokio::time::timeout(LOOK, remote.ask(Request::Behind)).await {
+            behind.say(except);
+        }
+        Ok(Some(Self::Remote(remote)))
     }
 
     /// A host in this process that attempts nothing, where none is running.

@@ -90,6 +90,12 @@ impl DirectoryGrant {
         self.access
     }
 
+    /// The same folder under the same name, to do this in.
+    #[must_use]
+    pub fn with_access(&self, access: DirectoryAccess) -> Self {
+        Self { access, ..self.clone() }
+    }
+
     /// Whether this is `directory`, granted to at least `access`.
     #[must_use]
     pub fn matches(&self, directory: &str, access: Access) -> bool {

@@ -104,6 +104,12 @@ impl HttpGrant {
         self.on_unknown
     }
 
+    /// The same right, with another word on unknown outcomes.
+    #[must_use]
+    pub(super) fn saying(self, on_unknown: Option<OnUnknown>) -> Self {
+        Self { on_unknown, ..self }
+    }
+
     /// Whether a request with these facts is covered.
     #[must_use]
     pub fn matches(&self, facts: &Facts) -> bool {

@@ -1,37 +1,49 @@
 //! The least that would have to be granted for what was done.
 
-use super::decision::quoted;
-use super::directory::least as least_access;
-use super::http::suggestion;
+use super::capability::CapabilityGrant;
+use super::directory::{DirectoryGrant, least};
+use super::grants::Grants;
+use super::http::{HttpGrant, suggestion};
 use crate::function::unversioned;
 use crate::lens::{Access, Facts};
+use crate::topic::Pattern;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Gathers what was done, and says which grants are enough for it and for nothing more that a manifest can leave out.
+/// Gathers what was done under some grants, and says which ones are enough for it and for nothing more that a manifest
+/// can leave out. What the operator said beside the right itself, as `on-unknown`, stays said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Least {
     publish: BTreeSet<String>,
-    http: BTreeSet<String>,
-    directories: BTreeMap<String, Access>,
+    http: BTreeMap<String, HttpGrant>,
+    directories: BTreeMap<String, DirectoryGrant>,
     env: BTreeSet<String>,
-    capabilities: BTreeSet<String>,
+    capabilities: BTreeMap<String, CapabilityGrant>,
 }
 
 impl Least {
-    /// A call that was allowed.
-    pub fn called(&mut self, facts: &Facts) {
+    /// A call that `granted` allowed.
+    pub fn called(&mut self, facts: &Facts, granted: &Grants) {
         match facts {
             Facts::Http { method, scheme, host, port, path } => {
-                self.http.insert(suggestion(method, scheme, host, *port, path));
+                let text = suggestion(method, scheme, host, *port, path);
+                let rule = granted.http.iter().find(|grant| grant.matches(facts));
+                let exact = text.parse::<HttpGrant>().ok();
+                let exact = exact.map(|grant| grant.saying(rule.and_then(HttpGrant::on_unknown)));
+                self.http.extend(exact.or_else(|| rule.cloned()).map(|grant| (text, grant)));
             }
             Facts::File { directory, access, .. } => {
-                let most = self.directories.entry(directory.clone()).or_insert(*access);
-                *most = (*most).max(*access);
+                let Some(rule) = granted.directories.iter().find(|grant| grant.guest() == directory) else { return };
+                let writes =
+                    self.directories.get(directory).is_some_and(|grant| grant.matches(directory, Access::Write));
+                let access = least(if writes { Access::Write } else { *access });
+                self.directories.insert(directory.clone(), rule.with_access(access));
             }
             Facts::Capability { interface } => {
-                self.capabilities.insert(unversioned(interface).to_owned());
+                let rule = granted.capabilities.iter().find(|grant| grant.matches(interface)).cloned();
+                let name = unversioned(interface);
+                self.capabilities.extend(rule.or_else(|| name.parse().ok()).map(|grant| (name.to_owned(), grant)));
             }
-            Facts::Many(all) => all.iter().for_each(|facts| self.called(facts)),
+            Facts::Many(all) => all.iter().for_each(|facts| self.called(facts, granted)),
             Facts::Base | Facts::Preopens | Facts::Timer | Facts::Socket { .. } | Facts::Refused { .. } => {}
         }
     }
@@ -46,21 +58,16 @@ impl Least {
         self.env.insert(name.to_owned());
     }
 
-    /// As lines of a section; `host` knows which folder of the host a directory's name stands for.
+    /// The grants, in an order that is always the same.
     #[must_use]
-    pub fn lines(&self, host: impl Fn(&str) -> Option<String>) -> Vec<String> {
-        let list = |key: &str, items: &BTreeSet<String>| {
-            let items: Vec<String> = items.iter().map(|item| quoted(item)).collect();
-            (!items.is_empty()).then(|| format!("{key} = [{}]", items.join(", ")))
-        };
-        let directory = |(guest, access): (&String, &Access)| {
-            let host = quoted(&host(guest).unwrap_or_else(|| "…".to_owned()));
-            format!("{{ host = {host}, guest = {}, access = \"{}\" }}", quoted(guest), least_access(*access))
-        };
-        let directories: Vec<String> = self.directories.iter().map(directory).collect();
-        let directories = (!directories.is_empty()).then(|| format!("directories = [{}]", directories.join(", ")));
-        let lists = [list("publish", &self.publish), list("http", &self.http), directories];
-        lists.into_iter().chain([list("env", &self.env), list("capabilities", &self.capabilities)]).flatten().collect()
+    pub fn grants(&self) -> Grants {
+        Grants {
+            publish: self.publish.iter().filter_map(|topic| topic.parse::<Pattern>().ok()).collect(),
+            http: self.http.values().cloned().collect(),
+            directories: self.directories.values().cloned().collect(),
+            env: self.env.iter().cloned().collect(),
+            capabilities: self.capabilities.values().cloned().collect(),
+        }
     }
 }
 
@@ -68,7 +75,7 @@ impl Least {
 mod tests {
     use super::*;
     use crate::lens::request_facts;
-    use crate::policy::Grants;
+    use crate::policy::{DirectoryAccess, OnUnknown};
 
     /// What is suggested allows what was done, and leaving any of it out does not.
     #[test]
@@ -83,31 +90,55 @@ mod tests {
             Facts::Capability { interface: "manes:table/table@0.1".into() },
             Facts::Base,
         ];
+        let granted: Grants = serde_json::from_value(serde_json::json!({
+            "publish": ["a.>"],
+            "http": [{ "request": "POST http://127.0.0.1:8080/", "on-unknown": "ask" }, "GET example.com/"],
+            "directories": [
+                { "host": "h/out", "guest": "/out", "access": "read-write" },
+                { "host": "h/data", "guest": "/data", "access": "read-write" },
+                { "host": "h/more", "guest": "/more", "access": "read" },
+            ],
+            "env": ["LEVEL", "OTHER"],
+            "capabilities": [{ "interface": "manes:table/table", "on-unknown": "repeat" }, "manes:more/more"],
+        }))
+        .expect("grants");
         let mut least = Least::default();
-        done.iter().for_each(|facts| least.called(facts));
+        done.iter().for_each(|facts| least.called(facts, &granted));
         least.published("a.done");
-        let lines = least.lines(|guest| Some(format!("host{guest}")));
-        let grants = |lines: &[String]| -> Grants {
-            let pairs = lines.iter().map(|line| line.split_once(" = ").expect("a line"));
-            let json = pairs.map(|(key, value)| {
-                let value = value.replace(" = ", ": ").replace("host:", "\"host\":");
-                let value = value.replace("guest:", "\"guest\":").replace("access:", "\"access\":");
-                format!("\"{key}\": {value}")
-            });
-            serde_json::from_str(&format!("{{{}}}", json.collect::<Vec<_>>().join(", "))).expect("grants")
-        };
+        least.variable("LEVEL");
+        let least = least.grants();
         let allows = |grants: &Grants| {
             let seen = |facts: &Facts| crate::lens::Seen { facts: facts.clone(), ..crate::lens::Seen::local() };
             done.iter().all(|facts| grants.decide(&seen(facts)).is_allowed())
                 && grants.may_publish("a.done").is_allowed()
+                && grants.env == ["LEVEL"]
         };
-        assert!(allows(&grants(&lines)), "{lines:#?}");
-        for out in 0..lines.len() {
-            let mut fewer = lines.clone();
-            fewer.remove(out);
-            assert!(!allows(&grants(&fewer)), "{} is not needed", lines[out]);
-        }
-        assert_eq!(lines[1], "http = [\"GET example.com/v1/a\", \"POST http://127.0.0.1:8080/b\"]");
-        assert!(lines[2].contains("guest = \"/out\", access = \"read-write\""), "{}", lines[2]);
+        assert!(allows(&least), "{least:#?}");
+        let without = |leave: fn(&mut Grants)| {
+            let mut fewer = least.clone();
+            leave(&mut fewer);
+            assert!(!allows(&fewer), "not needed: {fewer:#?}");
+        };
+        without(|grants| drop(grants.publish.pop()));
+        without(|grants| drop(grants.http.pop()));
+        without(|grants| drop(grants.http.remove(0)));
+        without(|grants| drop(grants.directories.pop()));
+        without(|grants| drop(grants.directories.remove(0)));
+        without(|grants| drop(grants.env.pop()));
+        without(|grants| drop(grants.capabilities.pop()));
+        let counts = (least.publish.len(), least.http.len(), least.directories.len(), least.capabilities.len());
+        assert_eq!(counts, (1, 2, 2, 1));
+        assert_eq!(
+            serde_json::to_value(&least).expect("grants")["http"],
+            serde_json::json!([
+                "GET example.com/v1/a",
+                { "request": "POST http://127.0.0.1:8080/b", "on-unknown": "ask" },
+            ])
+        );
+        let [data, out] = least.directories.as_slice() else { panic!("{least:?}") };
+        assert_eq!((data.host(), data.access()), ("h/data", DirectoryAccess::Read));
+        assert_eq!((out.host(), out.access()), ("h/out", DirectoryAccess::ReadWrite));
+        assert!(done.iter().all(|facts| least.on_unknown(facts) == granted.on_unknown(facts)));
+        assert_eq!(least.capabilities[0].on_unknown(), OnUnknown::Repeat);
     }
 }

@@ -1,5 +1,6 @@
 //! The host: a ledger, an engine, what is deployed, and the router that brings them together.
 
+mod behind;
 mod components;
 mod deploying;
 mod hotload;
@@ -11,6 +12,7 @@ mod steering;
 mod submissions;
 mod wiring;
 
+pub use behind::Behind;
 pub use deploying::CapabilityView;
 pub use hotload::{Applied, Brought};
 pub use prepared::{Prepared, Role};

@@ -8,7 +8,7 @@ use crate::router::state::State;
 use manes_core::ids::Digest;
 use manes_core::record::Kind;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Entries read at a time.
 const WINDOW: usize = 1024;
@@ -98,4 +98,20 @@ pub fn deployed(records: &impl Records) -> Result<Deployed, LedgerError> {
         agents: state.view().into_iter().map(agent).collect(),
         capabilities: last.values().filter(|(_, _, body)| body.role == "capability").map(capability).collect(),
     })
+}
+
+/// Everything that was ever deployed, with the place of its record, by the leaf hash that others name it by. A record
+/// whose body is not kept is left out.
+///
+/// # Errors
+/// Damage, or a disk that cannot be read.
+pub fn deployments(records: &impl Records) -> Result<HashMap<Digest, (u64, DeploymentBody)>, LedgerError> {
+    let mut all = HashMap::new();
+    records.each(|entry| {
+        if entry.envelope.kind() == Kind::Deployment {
+            all.extend(DeploymentBody::of(&entry).map(|body| (entry.leaf, (entry.index, body))));
+        }
+        true
+    })?;
+    Ok(all)
 }

@@ -9,7 +9,7 @@ mod left;
 mod tests;
 mod view;
 
-pub use agents::{Deployed, DeployedAgent, DeployedCapability, deployed};
+pub use agents::{Deployed, DeployedAgent, DeployedCapability, deployed, deployments};
 pub use dead::{DeadLetter, asking, dead};
 pub(crate) use gather::Body;
 pub use gather::{AttemptRecord, FlowRecord, Missing, Named, gather, gather_activation, gather_from, resolve};

@@ -1,7 +1,7 @@
 //! `grants` and `replay --policy`: recorded calls under other grants than their own.
 
 use super::cmd::Cmd;
-use super::desk::{Desk, csv_manifest};
+use super::desk::{Desk, asked, csv_manifest};
 
 #[test]
 fn a_recorded_flow_is_judged_by_another_manifest() {
@@ -38,24 +38,38 @@ fn what_is_suggested_is_enough_for_the_flow_and_for_no_more() {
     let desk = Desk::csv();
     let flow = desk.flow("how many rows?");
     let suggested = Cmd::reading(&desk).args(["grants", "suggest", &flow, "--json"]).ok().json();
-    assert_eq!(suggested["perceptor"], serde_json::json!(["publish = [\"csv.parsed\"]"]));
-    let proposer = suggested["proposer"].as_array().expect("lines");
+    assert_eq!(suggested["agents"]["perceptor"], serde_json::json!(["publish = [\"csv.parsed\"]"]));
+    let proposer = suggested["agents"]["proposer"].as_array().expect("lines");
     assert!(proposer.iter().any(|line| line == "capabilities = [\"manes:table/table\"]"), "{suggested}");
-    // A manifest of these lines denies nothing of it.
-    let mut text = String::new();
-    for (agent, lines) in suggested.as_object().expect("agents") {
-        text += &format!("[agent.{agent}]\ncomponent = \"x.wasm\"\nsubscribe = [\"x\"]\n");
-        lines
-            .as_array()
-            .expect("lines")
-            .iter()
-            .for_each(|line| text += &format!("{}\n", line.as_str().expect("a line")));
-    }
-    let file = desk.folder().join("least.toml");
-    std::fs::write(&file, text).expect("a file");
-    Cmd::reading(&desk).args(["replay", &flow, "--policy"]).arg(file).ok();
+    assert_eq!(suggested["complete"], true);
+    // It is a manifest of its own: nothing of the flow is denied, and the same event is answered alike.
     let shown = Cmd::reading(&desk).args(["grants", "suggest", &flow]).ok().stdout;
-    assert!(shown.contains("[agent.perceptor]\npublish = [\"csv.parsed\"]\n\n[agent."), "{shown}");
+    assert_eq!(suggested["manifest"], shown.as_str());
+    let file = desk.folder().join("least.toml");
+    std::fs::write(&file, &shown).expect("a file");
+    Cmd::reading(&desk).args(["replay", &flow, "--policy"]).arg(&file).ok();
+    let event = asked("how many rows?", "penguins.csv");
+    let run = |manifest: &std::path::Path, ledger: &str| {
+        let ledger = desk.folder().join(ledger);
+        Cmd::reading(&desk)
+            .args(["run", "csv.question", &event])
+            .arg("--manifest")
+            .arg(manifest)
+            .arg("--ledger")
+            .arg(ledger)
+    };
+    let full = run(&desk.folder().join("manes.toml"), "full").ok().stdout;
+    assert_eq!(run(&file, "least").ok().stdout, full);
+    // What was not asked for is not in it, and what was cannot be left out.
+    assert!(!shown.contains("prober") && !shown.contains("csv.revise\"]\ncap"), "{shown}");
+    for line in shown.lines().filter(|line| line.starts_with("publish") || line.starts_with("capabilities")) {
+        std::fs::write(&file, shown.replacen(&format!("{line}\n"), "", 1)).expect("a file");
+        Cmd::reading(&desk).args(["replay", &flow, "--policy"]).arg(&file).exits(3);
+    }
+    // Without the manifest the ledger knows which component it was, and no file.
+    let nowhere = desk.folder().join("none.toml");
+    let bare = Cmd::reading(&desk).args(["grants", "suggest", &flow]).arg("--manifest").arg(nowhere).ok().stdout;
+    assert!(bare.contains("; name the file that holds it.\n[agent.critic]\ncomponent = \"critic.wasm\""), "{bare}");
     Cmd::reading(&desk).args(["grants", "suggest", "ffffffff"]).refuses(2, &["no flow or activation"]);
 }
 

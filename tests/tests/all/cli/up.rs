@@ -279,6 +279,71 @@ fn a_command_says_that_the_running_host_has_another_manifest() {
 }
 
 #[test]
+fn a_command_says_where_the_files_are_ahead_of_the_running_host() {
+    let desk = Desk::new("");
+    let script = std::fs::read(manes_tests::components::path("script")).expect("a component");
+    let file = |name: &str| desk.folder().join(name);
+    // The year 2100 and some: newer than anything that a host writes beside it.
+    let hours = |count: u64| std::time::UNIX_EPOCH + std::time::Duration::from_secs(4_102_444_800 + 3_600 * count);
+    let write = |name: &str, bytes: &[u8]| {
+        std::fs::write(file(name), bytes).expect("a file");
+        let written = std::fs::File::options().write(true).open(file(name)).expect("the file");
+        written.set_modified(hours(1)).expect("a time");
+    };
+    write("a.wasm", &script);
+    write("b.wasm", &script);
+    let section = |name: &str| {
+        format!(
+            "[agent.{name}]\ncomponent = \"{name}.wasm\"\nsubscribe = [\"{name}.do\"]\nbuild = \"touch {name}.wasm\"\n"
+        )
+    };
+    desk.write_manifest(&(section("a") + &section("b")));
+    let up = desk.up();
+    let said = || Cmd::manes(&desk).args(["run", "a.do", "[[\"now\"]]"]).ok().stderr;
+    let quiet = |said: &str| said.lines().count() == 1 && said.starts_with("flow ");
+    assert!(quiet(&said()), "{}", said());
+    // Another component, another section, a new one, another list of results; how it is built is nobody's concern.
+    write("a.wasm", &[&script[..], &[0, 2, 1, b'x']].concat());
+    write("c.wasm", &script);
+    let built = section("a").replace("touch", "touch -m");
+    let now = built + &section("b") + "publish = [\"b.out\"]\n" + &section("c");
+    desk.write_manifest(&format!("results = [\"x\"]\n{now}"));
+    let told = said();
+    for words in [
+        "a, b were changed since, and not in the running host; manes swap NAME\n",
+        "c is in manes.toml and not in the running host; manes load c\n",
+        "`results` of manes.toml was changed",
+    ] {
+        assert!(told.contains(words), "{words} is not in:\n{told}");
+    }
+    assert_eq!(told.lines().count(), 4, "{told}");
+    // Each advice is enough, and who follows it is not told of it again.
+    desk.write_manifest(&now);
+    for advice in [["swap", "a"], ["swap", "b"], ["load", "c"]] {
+        let followed = Cmd::manes(&desk).args(advice).ok().stderr;
+        assert!(!followed.contains(&format!("{} ", advice[1])), "{followed}");
+    }
+    assert!(quiet(&said()), "{}", said());
+    desk.write_manifest(&now.replace(&section("c"), ""));
+    assert!(said().starts_with("c is in the running host and not in manes.toml; manes unload c\n"), "{}", said());
+    desk.write_manifest(&now);
+    // A source that is newer; a manifest that is none.
+    std::fs::File::create(file("lib.rs")).and_then(|source| source.set_modified(hours(2))).expect("a source");
+    assert!(
+        said().contains("a, b, c are older than the sources; manes build && manes swap NAME, or manes up --watch\n")
+    );
+    std::fs::remove_file(file("lib.rs")).expect("removed");
+    desk.write_manifest("[agent");
+    let told = said();
+    assert!(told.starts_with("the running host goes on with the manifest that it has: "), "{told}");
+    // What was unloaded by command is as somebody wanted it.
+    desk.write_manifest(&now);
+    Cmd::manes(&desk).args(["unload", "c"]).ok();
+    assert!(quiet(&said()), "{}", said());
+    up.terminate();
+}
+
+#[test]
 fn what_is_saved_comes_into_force_where_it_is_watched() {
     let desk = Desk::new("");
     let script = std::fs::read(manes_tests::components::path("script")).expect("a component");
