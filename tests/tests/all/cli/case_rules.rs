@@ -4,6 +4,7 @@
 
 use super::cmd::Cmd;
 use super::desk::{Desk, component};
+use manes_tests::server::Server;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -218,6 +219,58 @@ fn a_recorded_flow_is_played_as_it_ran() {
     let again = Cmd::manes(&desk).args(["requeue", dead.as_str().expect("an id"), "--json"]).exits(3).json();
     let flow = again["flow"].as_str().expect("a flow").to_owned();
     Cmd::manes(&desk).args(["test", "--to", "x.toml", "--from", &flow]).refuses(2, &["was requeued by hand"]);
+}
+
+#[test]
+fn a_recorded_request_is_told_as_one_where_it_can_be() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let server = runtime.block_on(Server::start()).expect("a server");
+    let http = format!("http = [\"* http://{}/\"]\nenv = [\"KEY\"]", server.authority());
+    let desk = desk(&http);
+    let origin = server.url("");
+    // Another text with each answer, so that nothing of the answer is in what comes out.
+    let then = |step: Value| json!([step, ["emit", "did", "[7]"]]);
+    let body = "{ \"apples\": 3 }";
+    let case = recorded(&desk, &then(json!(["http", "POST", server.url("/echo?to=shop"), body])), &[]);
+    let words = format!(
+        "[[http]]\nrequest = \"POST {origin}/echo?to=shop\"\nbody = {{ apples = 3 }}\nstatus = 200\nanswer = {{ "
+    );
+    assert!(case.contains(&words) && !case.contains("wasi:http"), "{words} is not in:\n{case}");
+    // What is expected is what counts: another body is another request.
+    let slip = case.replace("apples = 3", "apples = 4");
+    let said = verdict(&desk, &slip, "failed");
+    assert!(said.contains("-   \"apples\": 4\n+   \"apples\": 3"), "{said}");
+    // Chunks are one answer; two requests are two.
+    let case = recorded(&desk, &then(json!(["http", "GET", server.url("/redirect")])), &[]);
+    assert!(case.contains("status = 302\nheaders = { location = \"/echo\" }\n"), "{case}");
+    let two = json!([
+        ["http", "GET", server.url("/chunked/2")],
+        ["http", "GET", server.url("/large/3")],
+        ["emit", "did", "[7]"]
+    ]);
+    let case = recorded(&desk, &two, &[]);
+    assert_eq!(case.matches("[[http]]\n").count(), 2, "{case}");
+    assert!(case.contains(&format!("answer = \"{:0100}{:0100}\"", 0, 1)) && !case.contains("wasi:http"), "{case}");
+    // What was denied did not go out, and is denied again.
+    let case = recorded(&desk, &then(json!(["http", "GET", "http://127.0.0.1:1/"])), &[]);
+    assert!(!case.contains("[[http]]") && !case.contains("wasi:http"), "{case}");
+    // How many bytes of headers came, an exchange does not tell; nor an error instead of an answer.
+    for script in [
+        json!([["http", "GET", server.url("/echo")], ["report", "did"]]),
+        then(json!(["http", "GET", server.url("/drop")])),
+        then(json!(["http", "GET", server.url("/half")])),
+    ] {
+        let case = recorded(&desk, &script, &[]);
+        assert!(case.contains("wasi:http/outgoing-handler@0.2#handle") && !case.contains("[[http]]"), "{case}");
+    }
+    // No secret gets into it.
+    let script = json!([
+        ["env"],
+        ["http", "POST", server.url("/echo?key=a-long-secret"), "a-long-secret"],
+        ["emit", "did", "[7]"]
+    ]);
+    let case = recorded(&desk, &script, &[("KEY", "a-long-secret")]);
+    assert!(case.contains("key=test-KEY\"\nbody = \"test-KEY\"") && !case.contains("a-long-secret"), "{case}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `manes test`: the built components in the real host, against cases that are files.
 
 mod case;
+mod exchange;
 mod play;
 mod record;
 mod transcript;
@@ -19,6 +20,7 @@ use manes_runtime::manifest::Manifest;
 use manes_runtime::provider::Mirror;
 use manes_runtime::query;
 use play::Stage;
+use record::Requests;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use transcript::{Compared, Outcome, trouble};
@@ -49,12 +51,12 @@ struct Verdict {
 pub(crate) async fn test(global: &Global, args: TestArgs) -> anyhow::Result<Exit> {
     let manifest = open::manifest(global)?;
     build::refresh(&manifest).await?;
-    let cases = match &args.from {
-        Some(flow) => vec![case_of(global, &manifest, flow, args.to.as_deref())?],
-        None => found(&manifest, &args.cases)?,
-    };
     let wasm = open::wasm()?;
     let stage = Stage { mirror: Mirror::new(&wasm), wasm, manifest };
+    let cases = match &args.from {
+        Some(flow) => vec![case_of(global, &stage, flow, args.to.as_deref())?],
+        None => found(&stage.manifest, &args.cases)?,
+    };
     let mut verdicts = Vec::new();
     for path in cases {
         let playing = Progress::begin("playing");
@@ -181,7 +183,7 @@ fn none(folder: &Path) -> anyhow::Error {
 }
 
 /// Writes a recorded flow as a case.
-fn case_of(global: &Global, manifest: &Manifest, id: &str, to: Option<&Path>) -> anyhow::Result<PathBuf> {
+fn case_of(global: &Global, stage: &Stage, id: &str, to: Option<&Path>) -> anyhow::Result<PathBuf> {
     let reader = open::reader(global)?;
     let flow = open::flow(&reader, id)?;
     let record = query::gather(&reader, flow)?;
@@ -191,7 +193,7 @@ fn case_of(global: &Global, manifest: &Manifest, id: &str, to: Option<&Path>) ->
     let topic = record.events.first().and_then(|event| event.envelope.topic.clone()).unwrap_or_default();
     let path = match to {
         Some(path) => path.to_owned(),
-        None => relative(manifest.folder.join(CASES)).join(format!(
+        None => relative(stage.manifest.folder.join(CASES)).join(format!(
             "{}-{}.toml",
             topic.replace(['/', '.'], "-"),
             flow.short()
@@ -200,9 +202,28 @@ fn case_of(global: &Global, manifest: &Manifest, id: &str, to: Option<&Path>) ->
     if path.exists() {
         return Err(usage(format!("{} is there already; name another file with --to", path.display())));
     }
-    let document =
-        record::from(&reader, &open::wasm()?, &record, &format!("flow {}, as it was recorded", flow.short()))?;
-    files::write(&path, &document.to_string())?;
+    let about = format!("flow {}, as it was recorded", flow.short());
+    let as_calls = || record::from(&reader, &stage.wasm, &record, &about, Requests::Calls);
+    match record::from(&reader, &stage.wasm, &record, &about, Requests::Whole)? {
+        Some(whole) => {
+            files::write(&path, &whole.to_string())?;
+            // What a request and an answer do not tell may have mattered: then each call is told.
+            if whole.contains_key("http")
+                && !passes(stage, &path)
+                && let Some(calls) = as_calls()?
+            {
+                files::write(&path, &calls.to_string())?;
+                if !passes(stage, &path) {
+                    files::write(&path, &whole.to_string())?;
+                }
+            }
+        }
+        None => files::write(&path, &as_calls()?.unwrap_or_default().to_string())?,
+    }
     tell!("{} written", path.display());
     Ok(path)
+}
+
+fn passes(stage: &Stage, path: &Path) -> bool {
+    judge(stage, path, false, Style::plain()).is_ok_and(|verdict| verdict.status == "passed")
 }

@@ -1,7 +1,8 @@
 //! A recorded flow as a case: `--from`.
 
+use super::exchange::{Exchange, Exchanges, Odd, is_http};
 use super::transcript::{Came, Gave, Outcome};
-use super::write::{exact, put, texts};
+use super::write::{data, exact, put, texts};
 use crate::exit::usage;
 use anyhow::Context as _;
 use base64::Engine as _;
@@ -26,12 +27,35 @@ use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 /// Values of the environment that are shorter are no secrets, and stand for too much else to be looked for.
 const SECRET_CHARS_MIN: usize = 8;
 
-/// A recorded flow as a case.
-pub(super) fn from(reader: &Reader, wasm: &Wasm, flow: &FlowRecord, about: &str) -> anyhow::Result<DocumentMut> {
+/// How a case has requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Requests {
+    /// As `[[http]]`.
+    Whole,
+    /// As the calls that made them.
+    Calls,
+}
+
+/// A recorded flow as a case; none if its requests cannot be had like this.
+pub(super) fn from(
+    reader: &Reader,
+    wasm: &Wasm,
+    flow: &FlowRecord,
+    about: &str,
+    requests: Requests,
+) -> anyhow::Result<Option<DocumentMut>> {
     flow.attempts.iter().try_for_each(check)?;
     let mut components = Components { reader, wasm, loaded: HashMap::new() };
     let environment = Environment::read(&mut components, flow)?;
-    let mut recorder = Recorder { components, environment: &environment, numbers: HashMap::new(), lines: Vec::new() };
+    let exchanges = match requests {
+        Requests::Whole => match exchanges(&mut components, flow)? {
+            Ok(exchanges) => exchanges,
+            Err(Odd) => return Ok(None),
+        },
+        Requests::Calls => Vec::new(),
+    };
+    let mut recorder =
+        Recorder { components, requests, environment: &environment, numbers: HashMap::new(), lines: Vec::new() };
     flow.attempts.iter().try_for_each(|attempt| recorder.attempt(attempt))?;
     let lines = recorder.lines;
     let mut document = DocumentMut::new();
@@ -52,9 +76,35 @@ pub(super) fn from(reader: &Reader, wasm: &Wasm, flow: &FlowRecord, about: &str)
     if !calls.is_empty() {
         document.insert("call", Item::ArrayOfTables(calls));
     }
+    let mut asked = ArrayOfTables::new();
+    exchanges.iter().for_each(|exchange| asked.push(environment.exchange(exchange)));
+    if !asked.is_empty() {
+        document.insert("http", Item::ArrayOfTables(asked));
+    }
     put(&mut document, &environment.outcome(Outcome::of(std::slice::from_ref(flow))));
     environment.check(&document.to_string())?;
-    Ok(document)
+    Ok(Some(document))
+}
+
+/// The requests of a flow, in the order in which attempts began.
+fn exchanges(components: &mut Components<'_>, flow: &FlowRecord) -> anyhow::Result<Result<Vec<Exchange>, Odd>> {
+    let mut all = Vec::new();
+    for attempt in &flow.attempts {
+        let loaded = components.of(attempt)?;
+        let mut exchanges = Exchanges::default();
+        for call in &attempt.recorded_calls()? {
+            let Some(function) = function(&loaded, call) else { continue };
+            let Some(args) = call.arguments(&function.signature) else { continue };
+            if let Err(odd) = exchanges.take(call, &args, call.returned(&function.signature).as_ref()) {
+                return Ok(Err(odd));
+            }
+        }
+        match exchanges.finish() {
+            Ok(exchanges) => all.extend(exchanges),
+            Err(odd) => return Ok(Err(odd)),
+        }
+    }
+    Ok(Ok(all))
 }
 
 fn root_table(event: &Event, environment: &Environment) -> Table {
@@ -187,6 +237,26 @@ impl Environment {
         changed.unwrap_or_else(|| value.clone())
     }
 
+    fn exchange(&self, exchange: &Exchange) -> Table {
+        let Exchange { method, url, body, status, headers, answer } = exchange;
+        let mut table = Table::new();
+        table.insert("request", value(self.hide(&format!("{method} {url}"))));
+        if !body.is_empty() {
+            table.insert("body", Item::Value(data(&self.data(body))));
+        }
+        if let Some(status) = status {
+            table.insert("status", value(i64::from(*status)));
+        }
+        if !headers.is_empty() {
+            let headers = headers.iter().map(|(name, text)| (name.clone(), self.hide(text))).collect();
+            table.insert("headers", value(texts(&headers)));
+        }
+        if !answer.is_empty() {
+            table.insert("answer", Item::Value(exact(&self.data(answer))));
+        }
+        table
+    }
+
     fn outcome(&self, outcome: Outcome) -> Outcome {
         let events = outcome.events.into_iter().map(|came| Came { data: self.data(&came.data), ..came });
         let failures = outcome.failures.into_iter().map(|gave| Gave { message: self.hide(&gave.message), ..gave });
@@ -222,6 +292,7 @@ fn pair(value: &Value) -> Option<(String, String)> {
 /// Turns recorded calls into lines of a script.
 struct Recorder<'a> {
     components: Components<'a>,
+    requests: Requests,
     environment: &'a Environment,
     /// Lines so far of each agent.
     numbers: HashMap<String, u64>,
@@ -237,7 +308,8 @@ impl Recorder<'_> {
         let reused: BTreeSet<u64> = reused.filter_map(|entry| entry.envelope.call).collect();
         let mut made: HashMap<u64, u64> = HashMap::new();
         // What an earlier attempt wrote is used again in a test, too.
-        for call in attempt.recorded_calls()?.iter().filter(|call| !reused.contains(&call.number)) {
+        let told = |call: &&RecordedCall| self.requests == Requests::Calls || !is_http(call);
+        for call in attempt.recorded_calls()?.iter().filter(|call| !reused.contains(&call.number)).filter(told) {
             let Some(function) = function(&loaded, call) else { continue };
             let Some(args) = call.arguments(&function.signature) else { continue };
             let own = |handle: &Handle| {
