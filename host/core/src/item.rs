@@ -2,6 +2,9 @@
 
 use crate::cbor::{CborError, Reader, Writer};
 
+/// How much of a text that stands as bytes is shown.
+const TEXT_BYTES_SHOWN: usize = 1024;
+
 /// One decoded item: for display, unknown kinds, structured bodies, tests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
@@ -115,14 +118,18 @@ impl Item {
         }
     }
 
-    /// As JSON for people: bytes become `{"bytes": n, "hex": first 64}`, floats numbers or their bits in hex.
+    /// As JSON for people: bytes become `{"bytes": n, "text": the first KiB}` where they are plain text, else
+    /// `{"bytes": n, "hex": first 64}`; floats become numbers or their bits in hex.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::{Value as J, json};
         match self {
             Self::Uint(n) => json!(n),
             Self::Negative(n) => i64::try_from(*n).map_or_else(|_| json!(format!("-1-{n}")), |n| json!(-1 - n)),
-            Self::Bytes(b) => json!({ "bytes": b.len(), "hex": crate::ids::hex(b.get(..64).unwrap_or(b)) }),
+            Self::Bytes(b) => match plain_text(b) {
+                Some(text) => json!({ "bytes": b.len(), "text": text }),
+                None => json!({ "bytes": b.len(), "hex": crate::ids::hex(b.get(..64).unwrap_or(b)) }),
+            },
             Self::Text(t) => json!(t),
             Self::Array(items) => J::Array(items.iter().map(Self::to_json).collect()),
             Self::Map(pairs) => J::Object(
@@ -137,6 +144,15 @@ impl Item {
             Self::F64(bits) => float_json(f64::from_bits(*bits), format!("f64:0x{bits:016x}")),
         }
     }
+}
+
+/// The beginning of a text without control characters but line ends and tabs.
+fn plain_text(bytes: &[u8]) -> Option<&str> {
+    let text = core::str::from_utf8(bytes).ok().filter(|text| !text.is_empty())?;
+    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        return None;
+    }
+    text.get(..text.floor_char_boundary(TEXT_BYTES_SHOWN))
 }
 
 fn float_json(value: f64, bits: String) -> serde_json::Value {

@@ -41,6 +41,9 @@ pub struct Capability {
     pub deployment: Digest,
 }
 
+/// How much of a capability's last words goes into its caller's record.
+const WORDS_BYTES_MAX: usize = 1024;
+
 impl Capability {
     /// An instance that serves one attempt, beginning with the agent's call `parent`.
     ///
@@ -118,6 +121,39 @@ impl Live {
         self.instanced.data_mut().waist.serve(at.served, key.unwrap_or_default());
         // A capability may call another one: the future's size must not grow with the chain.
         let outcome = Box::pin(self.instanced.call(function, at.call, args)).await;
-        outcome.map_err(|failure| self.capability.blamed(failure))
+        outcome.map_err(|failure| match self.capability.blamed(failure) {
+            // It goes into the record of whoever called it: there a trap alone would say nothing.
+            Failure::Trap(message) => {
+                let said = last_words(&self.instanced.data_mut().waist.stderr_tail());
+                Failure::Trap(said.map_or_else(|| message.clone(), |said| format!("{message}; it said: {said}")))
+            }
+            ended @ Failure::Ended(_) => ended,
+        })
+    }
+}
+
+/// What was written on standard error last, in a line: from the last panic on, if there was one.
+fn last_words(stderr: &str) -> Option<String> {
+    let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let panicked = lines.iter().rposition(|line| line.contains(" panicked at "));
+    let from = panicked.unwrap_or_else(|| lines.len().saturating_sub(1));
+    // What Rust says to everybody.
+    let said = lines.into_iter().skip(from).filter(|line| !line.starts_with("note: run with `RUST_BACKTRACE"));
+    let said = said.collect::<Vec<_>>().join(" ");
+    let end = said.floor_char_boundary(WORDS_BYTES_MAX);
+    said.get(..end).filter(|said| !said.is_empty()).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_words_are_the_last_panic_or_the_last_line() {
+        let rust = "begun\n\nthread '<unnamed>' panicked at src/lib.rs:3:5:\ngone\nnote: run with `RUST_BACKTRACE=1`\n";
+        assert_eq!(last_words(rust).as_deref(), Some("thread '<unnamed>' panicked at src/lib.rs:3:5: gone"));
+        assert_eq!(last_words("one\nabort: two\n").as_deref(), Some("abort: two"));
+        assert_eq!(last_words(" \n"), None);
+        assert_eq!(last_words(&"é".repeat(600)).map(|said| said.len()), Some(WORDS_BYTES_MAX));
     }
 }
