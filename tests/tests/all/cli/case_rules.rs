@@ -210,6 +210,14 @@ fn a_recorded_flow_is_played_as_it_ran() {
     ] {
         recorded(&desk, &script, &[]);
     }
+    // The first of two waits for what the second sets going: it ends later, and is played before it all the same.
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let server = runtime.block_on(Server::start()).expect("a server");
+    let more = format!("http = [\"GET http://{}/\"]", server.authority());
+    let together = json!(["http", "GET", server.url("/together/2")]);
+    let last = json!([together, ["random-u64"], ["report", "did"]]);
+    let second = json!([["random-u64"], ["emit-scripts", "do", [last]], ["report", "did"]]);
+    recorded(&self::desk(&more), &json!([["emit-scripts", "do", [last, second]]]), &[]);
     // The very bytes that went in.
     let run = Cmd::manes(&desk).args(["run", "do", "[ [\"nam\"  ] ]", "--json"]).exits(3).json();
     Cmd::manes(&desk).args(["test", "--from", run["flow"].as_str().expect("a flow")]).ok();

@@ -20,7 +20,7 @@ use manes_runtime::manifest::Manifest;
 use manes_runtime::provider::Mirror;
 use manes_runtime::query;
 use play::Stage;
-use record::Requests;
+use record::{Order, Requests};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use transcript::{Compared, Outcome, trouble};
@@ -203,22 +203,28 @@ fn case_of(global: &Global, stage: &Stage, id: &str, to: Option<&Path>) -> anyho
         return Err(usage(format!("{} is there already; name another file with --to", path.display())));
     }
     let about = format!("flow {}, as it was recorded", flow.short());
-    let as_calls = || record::from(&reader, &stage.wasm, &record, &about, Requests::Calls);
-    match record::from(&reader, &stage.wasm, &record, &about, Requests::Whole)? {
-        Some(whole) => {
-            files::write(&path, &whole.to_string())?;
-            // What a request and an answer do not tell may have mattered: then each call is told.
-            if whole.contains_key("http")
-                && !passes(stage, &path)
-                && let Some(calls) = as_calls()?
-            {
-                files::write(&path, &calls.to_string())?;
-                if !passes(stage, &path) {
-                    files::write(&path, &whole.to_string())?;
-                }
-            }
+    // What the first of these does not tell may have mattered. Playing it decides; where none passes, the first is shown.
+    let mut first = None;
+    for way in [
+        (Requests::Whole, Order::Queued),
+        (Requests::Calls, Order::Queued),
+        (Requests::Whole, Order::Begun),
+        (Requests::Calls, Order::Begun),
+    ] {
+        let Some(document) = record::from(&reader, &stage.wasm, &record, &about, way)? else { continue };
+        let text = document.to_string();
+        if first.as_ref() == Some(&text) {
+            continue;
         }
-        None => files::write(&path, &as_calls()?.unwrap_or_default().to_string())?,
+        files::write(&path, &text)?;
+        if passes(stage, &path) {
+            first = None;
+            break;
+        }
+        first = first.or(Some(text));
+    }
+    if let Some(first) = first {
+        files::write(&path, &first)?;
     }
     tell!("{} written", path.display());
     Ok(path)

@@ -36,19 +36,38 @@ pub(super) enum Requests {
     Calls,
 }
 
+/// In which order attempts take their lines. A case does one thing after another, and the flow may have done two at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// That of a case: event by event, what is tried again or delayed after what is not.
+    Queued,
+    /// That of the record.
+    Begun,
+}
+
+impl Order {
+    fn of(self, flow: &FlowRecord) -> Vec<&AttemptRecord> {
+        match self {
+            Self::Queued => queued(flow),
+            Self::Begun => flow.attempts.iter().collect(),
+        }
+    }
+}
+
 /// A recorded flow as a case; none if its requests cannot be had like this.
 pub(super) fn from(
     reader: &Reader,
     wasm: &Wasm,
     flow: &FlowRecord,
     about: &str,
-    requests: Requests,
+    (requests, order): (Requests, Order),
 ) -> anyhow::Result<Option<DocumentMut>> {
     flow.attempts.iter().try_for_each(check)?;
     let mut components = Components { reader, wasm, loaded: HashMap::new() };
     let environment = Environment::read(&mut components, flow)?;
+    let attempts = order.of(flow);
     let exchanges = match requests {
-        Requests::Whole => match exchanges(&mut components, flow)? {
+        Requests::Whole => match exchanges(&mut components, &attempts)? {
             Ok(exchanges) => exchanges,
             Err(Odd) => return Ok(None),
         },
@@ -56,7 +75,7 @@ pub(super) fn from(
     };
     let mut recorder =
         Recorder { components, requests, environment: &environment, numbers: HashMap::new(), lines: Vec::new() };
-    flow.attempts.iter().try_for_each(|attempt| recorder.attempt(attempt))?;
+    attempts.iter().try_for_each(|attempt| recorder.attempt(attempt))?;
     let lines = recorder.lines;
     let mut document = DocumentMut::new();
     document.insert("about", value(about));
@@ -86,10 +105,36 @@ pub(super) fn from(
     Ok(Some(document))
 }
 
-/// The requests of a flow, in the order in which attempts began.
-fn exchanges(components: &mut Components<'_>, flow: &FlowRecord) -> anyhow::Result<Result<Vec<Exchange>, Odd>> {
+/// Attempts as a case makes them, whose agents handle one event at a time.
+fn queued(flow: &FlowRecord) -> Vec<&AttemptRecord> {
+    let places: HashMap<Digest, usize> = flow.events.iter().enumerate().map(|(at, event)| (event.leaf, at)).collect();
+    let roots = flow.events.iter().enumerate().filter(|(_, event)| event.envelope.cause.is_none());
+    // By how often something was put off on the way there, then by who came first.
+    let mut queue: BTreeSet<(u64, usize, usize)> = roots.map(|(at, _)| (0, at, at)).collect();
+    let (mut next, mut ordered) = (flow.events.len(), Vec::new());
+    while let Some((rank, came, at)) = queue.pop_first() {
+        let Some(event) = flow.events.get(at) else { continue };
+        for attempt in flow.attempts.iter().filter(|attempt| attempt.start.envelope.cause == Some(event.leaf)) {
+            let rank = rank + attempt.start.envelope.attempt.unwrap_or(1).saturating_sub(1);
+            ordered.push((rank, came, attempt));
+            for emitted in &attempt.emitted {
+                let delayed = u64::from(emitted.envelope.not_before_ns.is_some());
+                queue.extend(places.get(&emitted.leaf).map(|at| (rank + delayed, next, *at)));
+                next += 1;
+            }
+        }
+    }
+    ordered.sort_by_key(|(rank, came, _)| (*rank, *came));
+    ordered.into_iter().map(|(_, _, attempt)| attempt).collect()
+}
+
+/// The requests of a flow.
+fn exchanges(
+    components: &mut Components<'_>,
+    attempts: &[&AttemptRecord],
+) -> anyhow::Result<Result<Vec<Exchange>, Odd>> {
     let mut all = Vec::new();
-    for attempt in &flow.attempts {
+    for attempt in attempts {
         let loaded = components.of(attempt)?;
         let mut exchanges = Exchanges::default();
         for call in &attempt.recorded_calls()? {
@@ -300,7 +345,7 @@ struct Recorder<'a> {
 }
 
 impl Recorder<'_> {
-    /// In the order in which attempts began, which is the order of a test as well.
+    /// The lines of the next attempt.
     fn attempt(&mut self, attempt: &AttemptRecord) -> anyhow::Result<()> {
         let loaded = self.components.of(attempt)?;
         let is_reused = |status: Option<u64>| status == Some(CallStatus::Reused.number());
