@@ -47,7 +47,7 @@ pub(crate) fn stale(manifest: &Manifest) -> Vec<Target> {
     if targets.is_empty() {
         return targets;
     }
-    let newest = newest(&manifest.folder);
+    let newest = newest(manifest);
     targets.retain(|target| match modified(&target.component) {
         Some(made) => newest.is_some_and(|newest| newest > made),
         None => true,
@@ -73,8 +73,7 @@ pub(crate) async fn make(manifest: &Manifest, targets: impl Iterator<Item = Targ
             let file = File::options().write(true).open(&target.component);
             let made = file.with_context(|| format!("`{command}` did not make {}", target.component.display()))?;
             // A build that found nothing to do leaves the file as old as it was.
-            if let Some(newest) = newest(&manifest.folder).filter(|newest| modified(&target.component) < Some(*newest))
-            {
+            if let Some(newest) = newest(manifest).filter(|newest| modified(&target.component) < Some(*newest)) {
                 made.set_modified(newest)?;
             }
         }
@@ -104,17 +103,23 @@ fn is_ledger(folder: &Path) -> bool {
     folder.join("segments").is_dir() && folder.join("LOCK").is_file()
 }
 
-/// When the last source in a folder was changed.
-pub(crate) fn newest(folder: &Path) -> Option<SystemTime> {
-    let (mut newest, mut left, mut folders) = (None, FILES_MAX, vec![folder.to_owned()]);
-    let cases = folder.join("cases");
+/// When the last source in the manifest's folder was changed.
+pub(crate) fn newest(manifest: &Manifest) -> Option<SystemTime> {
+    let folder = &manifest.folder;
+    let (mut newest, mut left, mut folders) = (None, FILES_MAX, vec![folder.clone()]);
+    let agents = manifest.agent.values().flat_map(|section| &section.directories);
+    let granted = agents.chain(manifest.capability.values().flat_map(|section| &section.directories));
+    let granted: Vec<PathBuf> =
+        granted.map(|grant| manifest.resolve(Path::new(grant.host())).components().collect()).collect();
+    // What agents read and write, and what they are tested with.
+    let aside = |path: &PathBuf| granted.contains(path) || *path == folder.join("cases");
     while let Some(folder) = folders.pop() {
         let Ok(entries) = std::fs::read_dir(folder) else { continue };
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let Ok(kind) = entry.file_type() else { continue };
             if kind.is_dir() {
-                if !NO_SOURCES.contains(&name.as_str()) && entry.path() != cases && !is_ledger(&entry.path()) {
+                if !NO_SOURCES.contains(&name.as_str()) && !aside(&entry.path()) && !is_ledger(&entry.path()) {
                     folders.push(entry.path());
                 }
                 continue;
@@ -123,8 +128,8 @@ pub(crate) fn newest(folder: &Path) -> Option<SystemTime> {
             if left == 0 {
                 return newest;
             }
-            // What it may do is no source of what it is.
-            if kind.is_file() && name != "manes.toml" && !name.ends_with(".wasm") {
+            // What it may do is no source of what it is, nor is what it said.
+            if kind.is_file() && name != "manes.toml" && !name.ends_with(".wasm") && !name.ends_with(".log") {
                 newest = newest.max(modified(&entry.path()));
             }
         }

@@ -82,6 +82,7 @@ async fn start(global: &Global, manifest: Manifest) -> anyhow::Result<Host> {
 pub(crate) fn placed(manifest: &Manifest, error: HostError) -> anyhow::Error {
     let (name, key) = match &error {
         HostError::Unimported { name, .. } | HostError::Misnamed { name, .. } => (name, "capabilities"),
+        HostError::NoFolder { name, .. } => (name, "directories"),
         HostError::Read { name, .. } | HostError::Load { name, .. } => (name, "component"),
         _ => return error.into(),
     };

@@ -20,7 +20,7 @@ impl Stamp {
         let agents = manifest.agent.values().map(|section| &section.component);
         let components = agents.chain(manifest.capability.values().map(|section| &section.component));
         let components = components.map(|path| build::modified(&manifest.resolve(path)));
-        let sources = if build::targets(manifest).is_empty() { None } else { build::newest(&manifest.folder) };
+        let sources = if build::targets(manifest).is_empty() { None } else { build::newest(manifest) };
         Self([build::modified(file), sources].into_iter().chain(components).collect())
     }
 }

@@ -3,18 +3,28 @@
 use crate::args::Global;
 use crate::exit::Exit;
 use crate::output::{say, tell};
-use crate::session::Either;
+use crate::session::{Either, Reply, Request, Work};
 use crate::{open, render};
 use manes_runtime::query::{self, DeployedAgent, DeployedCapability};
 
-/// Lists them, from the ledger alone: the same with and without a running host.
+/// Lists them as the ledger has them. What is under way just now a running host knows better.
 pub(crate) async fn agents(global: &Global) -> anyhow::Result<Exit> {
-    let deployed = query::deployed(&open::reader(global)?)?;
+    let mut deployed = query::deployed(&open::reader(global)?)?;
+    let running = Either::running(global, None).await?;
+    if let Some(host) = &running
+        && let Reply::Work { agents } = host.ask(Request::Work).await?
+    {
+        for DeployedAgent { agent, .. } in &mut deployed.agents {
+            let Some(work) = agents.get(&agent.name) else { continue };
+            let Work { queued, running, parked, asking } = *work;
+            (agent.queued, agent.running, agent.parked, agent.asking) = (queued, running, parked, asking);
+        }
+    }
     if global.json {
         say!("{}", serde_json::to_string(&deployed)?);
         return Ok(Exit::Done);
     }
-    if Either::running(global, None).await?.is_none() {
+    if running.is_none() {
         tell!("no host is running; this is what the ledger says");
     }
     let style = render::Style::stdout();

@@ -19,7 +19,7 @@ pub(crate) fn backup(global: &Global, args: &BackupArgs) -> anyhow::Result<Exit>
     }
     let progress = Progress::begin("copying and verifying");
     // What the copy is held to: read before it, since a running host goes on.
-    let head = super::verify::stored_head(global).and_then(|head| String::from_utf8(head).ok());
+    let head = super::verify::stored_head(global)?.and_then(|head| String::from_utf8(head).ok());
     let made = copy(&folder, &args.folder).map_err(|error| match error {
         OpenError::Absent { .. } => open::absent(&folder),
         OpenError::NotALedger { .. } => {

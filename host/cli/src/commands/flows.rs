@@ -30,7 +30,7 @@ pub(crate) fn flows(global: &Global, args: &FlowsArgs) -> anyhow::Result<Exit> {
             style.dim(&numbers)
         );
     }
-    if shown.is_empty() {
+    if all.is_empty() {
         tell!("no flows yet; begin one with `manes run TOPIC DATA`");
     }
     Ok(Exit::Done)

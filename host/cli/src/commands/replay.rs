@@ -27,7 +27,8 @@ pub(crate) async fn replay(global: &Global, args: ReplayArgs) -> anyhow::Result<
         return Err(usage(format!("nothing to replay; this flow's activations are of: {}", agents.join(", "))));
     }
     let instead = args.component.as_ref().map(std::fs::read).transpose();
-    let instead = instead.map_err(|error| usage(format!("failed to read the component: {error}")))?;
+    let file = || args.component.iter().map(|path| path.display().to_string()).collect::<String>();
+    let instead = instead.map_err(|error| usage(format!("failed to read {}: {error}", file())))?;
     let several = attempts.iter().any(|attempt| attempt.agent() != attempts.first().map_or("", |first| first.agent()));
     if instead.is_some() && several {
         return Err(usage("--component replaces one agent; name it with --agent NAME"));

@@ -30,7 +30,7 @@ pub(crate) fn verify(global: &Global, args: &VerifyArgs) -> anyhow::Result<Exit>
     let mut held = args.checkpoint.iter().map(|path| read(path)).collect::<anyhow::Result<Vec<_>>>()?;
     let wanted = args.ledger_id.as_deref().map(str::parse::<LedgerId>).transpose();
     let ledger = wanted.map_err(|error| usage(format!("--ledger-id: {error}")))?;
-    let head = stored_head(global);
+    let head = stored_head(global)?;
     let kept = head.is_some();
     held.extend(head);
     let shown = folder.clone();
@@ -105,12 +105,22 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// The head that this machine keeps outside the folder, if it wrote this ledger.
-pub(super) fn stored_head(global: &Global) -> Option<Vec<u8>> {
-    let home = paths::home().ok()?;
-    let heads = home.join("heads");
+///
+/// # Errors
+/// It may be there, and cannot be read: that it was not looked at must not pass for that there is none.
+pub(super) fn stored_head(global: &Global) -> anyhow::Result<Option<Vec<u8>>> {
+    let heads = paths::home()?.join("heads");
     let folder = paths::ledger(global);
     // The ledger's own note says its id; a note that lies only fails to find a head, and the audit finds the lie.
-    let note = std::fs::read_to_string(folder.join("checkpoint")).ok()?;
-    let (ledger, _) = checkpoint::parse(&note).ok()?;
-    std::fs::read(heads.join(ledger.to_string())).ok()
+    let note = std::fs::read_to_string(folder.join("checkpoint")).ok();
+    let Some((ledger, _)) = note.and_then(|note| checkpoint::parse(&note).ok()) else { return Ok(None) };
+    let head = heads.join(ledger.to_string());
+    match std::fs::read(&head) {
+        Ok(note) => Ok(Some(note)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(usage(format!(
+            "failed to read {}, the head that this machine has seen: {error}; `manes-verify` looks at a ledger alone",
+            head.display()
+        ))),
+    }
 }

@@ -42,7 +42,8 @@ impl BehindReply {
         let file = self.file.file_name().unwrap_or_default().to_string_lossy();
         let file = render::plain(&file);
         if let Some(why) = &self.invalid {
-            tell!("the running host goes on with the manifest that it has: {}", render::plain(why));
+            tell!("the running host goes on with the manifest that it has:");
+            why.lines().for_each(|line| tell!("  {}", render::plain(line)));
         }
         let said = |names: &[String], (one, many): (&str, &str), what: &str, help: &str| {
             let names: Vec<&str> = names.iter().map(String::as_str).filter(|name| Some(*name) != except).collect();

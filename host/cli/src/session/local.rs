@@ -2,16 +2,17 @@
 
 use super::{
     AnswerRequest, CancelRequest, EmitReply, LoadReply, LoadRequest, PauseRequest, Reply, Request, RequeueRequest,
-    RunReply, RunRequest, Session, UnloadRequest,
+    RunReply, RunRequest, Session, UnloadRequest, Work,
 };
 use crate::args::Global;
 use crate::exit::{Exit, coded, usage};
 use crate::open;
 use crate::output::tell;
+use crate::render;
 use manes_runtime::event::{Content, Data};
 use manes_runtime::host::{Brought, Host, HostError, Submission, Submitted};
 use manes_runtime::manifest::Manifest;
-use manes_runtime::query::{self, Known};
+use manes_runtime::query::{self, ActivationView, FlowView, Known};
 use manes_runtime::router::{AgentView, Routes};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -69,6 +70,13 @@ impl Session for Local {
 pub(crate) async fn perform(host: &Host, request: Request) -> anyhow::Result<Reply> {
     match request {
         Request::Ping => Ok(Reply::Pong { manifest: host.manifest().file.clone() }),
+        Request::Work => {
+            let work = |agent: AgentView| {
+                let AgentView { name, queued, running, parked, asking, .. } = agent;
+                (name, Work { queued, running, parked, asking })
+            };
+            Ok(Reply::Work { agents: host.agents().await?.into_iter().map(work).collect() })
+        }
         Request::Behind => Ok(Reply::Behind(super::behind::look(host).await)),
         Request::Run(request) => run(host, request).await.map(Reply::Run),
         Request::Emit(request) => emit(host, request).await.map(Reply::Emit),
@@ -92,11 +100,24 @@ pub(crate) async fn perform(host: &Host, request: Request) -> anyhow::Result<Rep
 }
 
 async fn submit(host: &Host, request: RunRequest, routes: &Routes) -> anyhow::Result<Submitted> {
-    check(&request.topic, routes)?;
+    check(&request.topic, routes, &unloaded(host, &request.topic).await)?;
     let content =
         Content { content_type: request.content_type, data: Data::Text(request.data), extensions: BTreeMap::new() };
     let submission = Submission { submitter: SUBMITTER.into(), id: request.id, topic: request.topic, content };
     host.submit(submission).await.map_err(refused)
+}
+
+/// Agents of the manifest that would take a topic and are not loaded.
+async fn unloaded(host: &Host, topic: &str) -> Vec<String> {
+    let Ok(topic) = topic.parse() else { return Vec::new() };
+    let manifest = host.manifest();
+    let mut names = Vec::new();
+    for (name, section) in &manifest.agent {
+        if section.subscribe.iter().any(|pattern| pattern.matches(&topic)) && !host.is_loaded(name).await {
+            names.push(name.clone());
+        }
+    }
+    names
 }
 
 async fn emit(host: &Host, request: RunRequest) -> anyhow::Result<EmitReply> {
@@ -105,10 +126,15 @@ async fn emit(host: &Host, request: RunRequest) -> anyhow::Result<EmitReply> {
 }
 
 async fn run(host: &Host, request: RunRequest) -> anyhow::Result<RunReply> {
-    let (routes, timeout_ms) = (routes(host).await?, request.timeout_ms);
+    let (routes, timeout_ms, id) = (routes(host).await?, request.timeout_ms, request.id.clone());
     let submitted = submit(host, request, &routes).await?;
     let wait = Duration::from_millis(timeout_ms);
     let ended = match tokio::time::timeout(wait, host.flow_ended(&submitted)).await {
+        Ok(Err(HostError::Stopped)) => anyhow::bail!(
+            "the host is stopping, and ends what is under way; flow {} goes on with the next one: to wait for it, run this \
+             again with --id {id}",
+            submitted.flow.short()
+        ),
         Ok(ended) => ended.map(|()| true)?,
         Err(_) => false,
     };
@@ -123,7 +149,9 @@ async fn run(host: &Host, request: RunRequest) -> anyhow::Result<RunReply> {
     record.attempts.iter_mut().for_each(|attempt| attempt.calls.clear());
     let mut flow = query::view(submitted.flow, &record);
     flow.events.iter_mut().filter(|event| !event.result).for_each(|event| event.data = None);
-    Ok(RunReply { new: submitted.new, ended, waiting: waiting(host, ended).await?, flow })
+    let mut waiting = waiting(host, ended).await?;
+    waiting.extend(under_way(&flow));
+    Ok(RunReply { new: submitted.new, ended, waiting, flow })
 }
 
 /// Who takes what. It stays so as long as the host runs: what is loaded later changes who can handle events, not who
@@ -134,9 +162,12 @@ async fn routes(host: &Host) -> anyhow::Result<Routes> {
 }
 
 /// An event that nobody takes is a mistake in the command.
-fn check(topic: &str, routes: &Routes) -> anyhow::Result<()> {
+fn check(topic: &str, routes: &Routes, unloaded: &[String]) -> anyhow::Result<()> {
     let parsed = topic.parse().map_err(|error| usage(format!("the topic {topic:?} cannot be used: {error}")))?;
     if routes.subscribers(&parsed).is_empty() {
+        if let Some(name) = unloaded.first() {
+            return Err(usage(format!("no agent takes {topic}: {name} is not loaded; `manes load {name}` loads it")));
+        }
         return Err(usage(format!("no agent takes {topic}; agents here take: {}", routes.patterns().join(", "))));
     }
     Ok(())
@@ -145,9 +176,10 @@ fn check(topic: &str, routes: &Routes) -> anyhow::Result<()> {
 async fn load(host: &Host, request: LoadRequest) -> anyhow::Result<LoadReply> {
     let LoadRequest { name, path, swap } = request;
     if swap && !host.is_loaded(&name).await {
-        return Err(usage(format!(
-            "{name} is not loaded, so nothing can take its place; `manes load {name}` loads it"
-        )));
+        let manifest = host.manifest();
+        let known = manifest.agent.contains_key(&name) || manifest.capability.contains_key(&name);
+        let help = if known { format!("; `manes load {name}` loads it") } else { String::new() };
+        return Err(usage(format!("{name} is not loaded, so nothing can take its place{help}")));
     }
     // As it is written now: what was added to it since the host started can be loaded.
     let manifest = match &host.manifest().file {
@@ -171,7 +203,13 @@ async fn waiting(host: &Host, ended: bool) -> anyhow::Result<Vec<String>> {
         names => format!("; not loaded: {} (`manes load NAME`)", names.join(", ")),
     };
     let mut lines = Vec::new();
-    for agent in host.agents().await?.into_iter().filter(|agent| agent.queued > 0 || agent.asking > 0) {
+    for agent in host.agents().await? {
+        if agent.running > 0 {
+            lines.push(format!("{} has {} under way", agent.name, render::count(agent.running, "attempt")));
+        }
+        if agent.queued == 0 && agent.asking == 0 {
+            continue;
+        }
         if agent.asking > 0 {
             lines.push(format!("{} asks about a write whose outcome is unknown; `manes answer` shows it", agent.name));
         }
@@ -185,6 +223,19 @@ async fn waiting(host: &Host, ended: bool) -> anyhow::Result<Vec<String>> {
         }
     }
     Ok(lines)
+}
+
+/// What of a flow is tried again, and why.
+fn under_way(flow: &FlowView) -> impl Iterator<Item = String> {
+    let all = &flow.activations;
+    let is_last = |a: &ActivationView| {
+        !all.iter().any(|b| b.activation == a.activation && (b.generation, b.attempt) > (a.generation, a.attempt))
+    };
+    let again = all.iter().filter(move |a| a.fate == "again" && is_last(a));
+    again.map(|a| {
+        let at = a.again_at.as_ref().map(|at| format!(" from {at}")).unwrap_or_default();
+        format!("{} is tried again{at}, after attempt {}: {}: {}", a.agent, a.attempt, a.status, a.message)
+    })
 }
 
 async fn requeue(host: &Host, request: RequeueRequest) -> anyhow::Result<RunReply> {
@@ -208,13 +259,16 @@ async fn followed(host: &Host, submitted: Submitted, timeout_ms: u64) -> anyhow:
     let mut record = query::gather(host.ledger(), submitted.flow)?;
     record.attempts.iter_mut().for_each(|attempt| attempt.calls.clear());
     let flow = query::view(submitted.flow, &record);
-    Ok(RunReply { new: true, ended, waiting: waiting(host, ended).await?, flow })
+    let mut waiting = waiting(host, ended).await?;
+    waiting.extend(under_way(&flow));
+    Ok(RunReply { new: true, ended, waiting, flow })
 }
 
 fn refused(error: HostError) -> anyhow::Error {
     match error {
         HostError::Conflict { .. } => coded(Exit::Rejected, error.to_string()),
         HostError::Unknown { .. }
+        | HostError::NoFolder { .. }
         | HostError::NotLoaded { .. }
         | HostError::Needed { .. }
         | HostError::Stops { .. }

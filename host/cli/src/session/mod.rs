@@ -14,6 +14,7 @@ use manes_core::ids::{ActivationId, Digest, EventKey, FlowId, PublicKey};
 use manes_runtime::ledger::KeyChange;
 use manes_runtime::query::FlowView;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -144,6 +145,15 @@ pub(crate) struct LoadReply {
     pub(crate) changed: bool,
 }
 
+/// What an agent has to do: what it is at just now is in no record before it does something that lasts.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Work {
+    pub(crate) queued: u64,
+    pub(crate) running: u64,
+    pub(crate) parked: u64,
+    pub(crate) asking: u64,
+}
+
 /// What can be asked of a host.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
@@ -152,6 +162,8 @@ pub(crate) enum Request {
     Ping,
     /// Say where the files that you were started with are ahead of you.
     Behind,
+    /// Say what your agents have to do.
+    Work,
     /// Submit an event and wait.
     Run(RunRequest),
     /// Submit an event.
@@ -181,6 +193,11 @@ pub(crate) enum Reply {
         /// Its file.
         #[serde(default)]
         manifest: Option<PathBuf>,
+    },
+    /// This, by agent.
+    Work {
+        /// By name.
+        agents: BTreeMap<String, Work>,
     },
     /// There.
     Behind(BehindReply),

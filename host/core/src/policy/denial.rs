@@ -81,7 +81,10 @@ mod tests {
         let facts = request_facts("GET", None, Some("example.com"), Some("/?token=secret"));
         let message = |seen: &Seen| denial_message(&function, &Grants::default().decide(seen));
         let seen = Seen { facts, ..Seen::local() };
-        assert_eq!(message(&seen), r#"GET example.com/ is not granted; allow with: http = ["GET example.com/"]"#);
+        assert_eq!(
+            message(&seen),
+            r#"GET example.com/ is not granted; allow with: http = ["GET https://example.com/"]"#
+        );
         let unknown = Lens::new().see(&function, &[]);
         let expected = "wasi:http/outgoing-handler@0.2#handle is refused: the handle came from no call that is known";
         assert_eq!(message(&unknown), expected);

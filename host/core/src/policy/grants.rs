@@ -232,7 +232,7 @@ mod tests {
             assert_eq!(decide(&none, facts), Decision::Allow { rule: "base".into() });
         }
         let missing = |facts, line: &str| assert_eq!(denied(&none, facts), ("default".into(), Some(line.into())));
-        missing(get("example.com"), r#"http = ["GET example.com/"]"#);
+        missing(get("example.com"), r#"http = ["GET https://example.com/"]"#);
         missing(file("/data", Access::Read), r#"directories = [{ host = "…", guest = "/data", access = "read" }]"#);
         missing(
             file("/data", Access::Write),

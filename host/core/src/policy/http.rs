@@ -289,7 +289,9 @@ pub(super) fn suggestion(method: &str, scheme: &str, host: &str, port: u16, path
         Some((plain, _)) => plain.rsplit_once('/').map_or("/".to_owned(), |(above, _)| format!("{above}/")),
         None => path.to_owned(),
     };
-    format!("{method} {}{path}", origin(scheme, host, port))
+    // Without a scheme a grant is for both.
+    let origin = if scheme == "https" && port == 443 { format!("https://{host}") } else { origin(scheme, host, port) };
+    format!("{method} {origin}{path}")
 }
 
 #[cfg(test)]

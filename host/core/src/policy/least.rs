@@ -14,7 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Least {
     publish: BTreeSet<String>,
-    http: BTreeMap<String, HttpGrant>,
+    /// With what was asked for.
+    http: BTreeMap<String, (Facts, HttpGrant)>,
     directories: BTreeMap<String, DirectoryGrant>,
     env: BTreeSet<String>,
     capabilities: BTreeMap<String, CapabilityGrant>,
@@ -29,7 +30,8 @@ impl Least {
                 let rule = granted.http.iter().find(|grant| grant.matches(facts));
                 let exact = text.parse::<HttpGrant>().ok();
                 let exact = exact.map(|grant| grant.saying(rule.and_then(HttpGrant::on_unknown)));
-                self.http.extend(exact.or_else(|| rule.cloned()).map(|grant| (text, grant)));
+                let grant = exact.or_else(|| rule.cloned());
+                self.http.extend(grant.map(|grant| (text, (facts.clone(), grant))));
             }
             Facts::File { directory, access, .. } => {
                 let Some(rule) = granted.directories.iter().find(|grant| grant.guest() == directory) else { return };
@@ -58,12 +60,22 @@ impl Least {
         self.env.insert(name.to_owned());
     }
 
+    /// Grants of requests, without those that another one includes.
+    fn requests(&self) -> Vec<HttpGrant> {
+        let includes = |other: &HttpGrant, facts: &Facts, grant: &HttpGrant| {
+            other != grant && other.on_unknown() == grant.on_unknown() && other.matches(facts)
+        };
+        let all = || self.http.values();
+        let needed = |(facts, grant): &&(Facts, HttpGrant)| !all().any(|(_, other)| includes(other, facts, grant));
+        all().filter(needed).map(|(_, grant)| grant.clone()).collect()
+    }
+
     /// The grants, in an order that is always the same.
     #[must_use]
     pub fn grants(&self) -> Grants {
         Grants {
             publish: self.publish.iter().filter_map(|topic| topic.parse::<Pattern>().ok()).collect(),
-            http: self.http.values().cloned().collect(),
+            http: self.requests(),
             directories: self.directories.values().cloned().collect(),
             env: self.env.iter().cloned().collect(),
             capabilities: self.capabilities.values().cloned().collect(),
@@ -83,6 +95,7 @@ mod tests {
         let file = |directory: &str, access| Facts::File { directory: directory.into(), path: "x".into(), access };
         let done = [
             request_facts("GET", Some("https"), Some("example.com"), Some("/v1/a?key=1")),
+            request_facts("GET", Some("https"), Some("example.com"), Some("/v1/a/b")),
             request_facts("POST", Some("http"), Some("127.0.0.1:8080"), Some("/b")),
             file("/data", Access::Read),
             file("/out", Access::Read),
@@ -131,7 +144,7 @@ mod tests {
         assert_eq!(
             serde_json::to_value(&least).expect("grants")["http"],
             serde_json::json!([
-                "GET example.com/v1/a",
+                "GET https://example.com/v1/a",
                 { "request": "POST http://127.0.0.1:8080/b", "on-unknown": "ask" },
             ])
         );

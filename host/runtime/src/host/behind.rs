@@ -3,6 +3,7 @@
 use super::Host;
 use crate::manifest::{AgentSection, CapabilitySection, Manifest, ManifestError};
 use manes_core::ids::Digest;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What the manifest's file, or a component's, says otherwise than what is in force.
@@ -27,20 +28,24 @@ impl Host {
         let ours = self.manifest();
         let Some(file) = ours.file.clone() else { return Ok(Behind::default()) };
         let theirs = Manifest::read(&file)?;
-        let loaded: Vec<(String, Digest)> = {
-            let components = &self.registry.lock().await.components;
-            let all = components.agents.iter().chain(&components.capabilities);
-            all.map(|(name, loaded)| (name.clone(), loaded.digest)).collect()
+        // Where somebody put another file in force by command, no digest is compared.
+        let loaded: BTreeMap<String, Option<Digest>> = {
+            let registry = self.registry.lock().await;
+            let all = registry.components.agents.iter().chain(&registry.components.capabilities);
+            let digest = |name: &String, digest| (!registry.elsewhere.contains(name)).then_some(digest);
+            all.map(|(name, loaded)| (name.clone(), digest(name, loaded.digest))).collect()
         };
         let names = |manifest: &Manifest| -> Vec<String> {
             manifest.agent.keys().chain(manifest.capability.keys()).cloned().collect()
         };
         let (before, now) = (names(&ours), names(&theirs));
         let mut behind = Behind { results: ours.results != theirs.results, ..Behind::default() };
-        behind.removed = before.iter().filter(|name| !now.contains(name)).cloned().collect();
+        behind.removed = loaded.keys().filter(|name| !now.contains(name)).cloned().collect();
         for name in now {
             if !before.contains(&name) {
                 behind.added.push(name);
+            } else if !loaded.contains_key(&name) {
+                // As somebody wanted it; a load takes it as it is written then.
             } else if differ(&ours, &theirs, &name) || Self::is_older(&loaded, &theirs, &name).await {
                 behind.changed.push(name);
             }
@@ -49,9 +54,12 @@ impl Host {
     }
 
     /// True if the component's file holds another one than the one that is loaded.
-    async fn is_older(loaded: &[(String, Digest)], manifest: &Manifest, name: &str) -> bool {
-        let Some((_, digest)) = loaded.iter().find(|(loaded, _)| loaded == name) else { return false };
+    async fn is_older(loaded: &BTreeMap<String, Option<Digest>>, manifest: &Manifest, name: &str) -> bool {
+        let Some(Some(digest)) = loaded.get(name) else { return false };
         let Some(path) = component(manifest, name) else { return false };
+        if !tokio::fs::metadata(&path).await.is_ok_and(|found| found.is_file()) {
+            return false;
+        }
         // A file that is not there is being made, or will be missed at the next start.
         tokio::fs::read(path).await.is_ok_and(|bytes| Digest::of(&bytes) != *digest)
     }

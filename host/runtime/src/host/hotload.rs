@@ -3,7 +3,7 @@
 //! Attempts under way end on what they began with; whatever is refused changes nothing.
 
 use super::deploying::Components;
-use super::prepared::{Role, Source};
+use super::prepared::{Role, Source, check_folders};
 use super::{Host, HostError};
 use crate::deploy::{self, IN_FORCE, WAITING};
 use crate::manifest::Manifest;
@@ -45,7 +45,10 @@ impl Host {
     /// without which somebody would have to stop. Nothing has changed then.
     pub async fn load(&self, manifest: &Manifest, name: &str, path: Option<&Path>) -> Result<Brought, HostError> {
         let Some((role, component)) = section(manifest, name) else { return Err(unknown(manifest, name)) };
-        let path = path.map_or_else(|| manifest.resolve(component), Path::to_path_buf);
+        let own = manifest.resolve(component);
+        let elsewhere = path.is_some_and(|path| path != own);
+        let path = path.map_or(own, Path::to_path_buf);
+        check_folders(manifest, name)?;
         let loaded = self.component(Source { role, name, path: &path }).await?;
         let mut registry = self.registry.lock().await;
         let mut next = Manifest::clone(&self.manifest());
@@ -66,6 +69,11 @@ impl Host {
             changed: plan.touches(name),
         };
         self.commit(&mut registry, plan).await?;
+        if elsewhere {
+            registry.elsewhere.insert(name.to_owned());
+        } else {
+            registry.elsewhere.remove(name);
+        }
         Ok(brought)
     }
 
@@ -106,11 +114,14 @@ impl Host {
         let wanted = |name: &str| {
             loaded.capabilities.contains_key(name) || manifest.capability.get(name).is_some_and(|section| section.load)
         };
+        let capabilities = manifest.capability.keys().filter(|name| wanted(name));
+        manifest.agent.keys().chain(capabilities).try_for_each(|name| check_folders(&manifest, name))?;
         let components = self.components(&manifest, wanted).await?;
         let mut registry = self.registry.lock().await;
         let plan = self.plan(&registry, Arc::new(manifest), components).await?;
         let applied = plan.applied();
         self.commit(&mut registry, plan).await?;
+        registry.elsewhere.clear();
         Ok(applied)
     }
 }

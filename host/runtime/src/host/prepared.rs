@@ -128,6 +128,19 @@ fn sources(manifest: &Manifest) -> Vec<(Role, &str, PathBuf)> {
     agents.chain(loaded).collect()
 }
 
+/// Looks whether the folders are there that a name is granted: a grant of another one can match nothing.
+pub(super) fn check_folders(manifest: &Manifest, name: &str) -> Result<(), HostError> {
+    let agent = manifest.agent.get(name).map(|section| manifest.agent_grants(section));
+    let grants = agent.or_else(|| manifest.capability.get(name).map(|section| manifest.capability_grants(section)));
+    for grant in grants.iter().flat_map(|grants| &grants.directories) {
+        let folder = PathBuf::from(grant.host());
+        if !folder.is_dir() {
+            return Err(HostError::NoFolder { name: name.to_owned(), guest: grant.guest().to_owned(), folder });
+        }
+    }
+    Ok(())
+}
+
 impl Prepared {
     /// With WASI that a host of the same engine used before: it is compiled once.
     #[must_use]
@@ -155,7 +168,10 @@ impl Prepared {
     /// # Errors
     /// The first that is not.
     pub fn glance(manifest: &Manifest) -> Result<(), HostError> {
-        sources(manifest).iter().try_for_each(|(role, name, path)| Source { role: *role, name, path }.glance())
+        sources(manifest).iter().try_for_each(|(role, name, path)| {
+            Source { role: *role, name, path }.glance()?;
+            check_folders(manifest, name)
+        })
     }
 
     /// Compiles and checks them all, with what each was granted of others.

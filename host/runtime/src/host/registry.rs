@@ -13,13 +13,15 @@ use manes_core::ids::Digest;
 use manes_core::policy::{EffectClaims, Grants};
 use manes_core::record::Kind;
 use manes_core::topic::Pattern;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     /// What is loaded, in force or waiting.
     pub(super) components: Components,
+    /// Names whose component was loaded by command from another file than the manifest's.
+    pub(super) elsewhere: BTreeSet<String>,
     /// Capabilities in force.
     pub(super) capabilities: BTreeMap<String, Arc<Capability>>,
     /// Interfaces that a name waits for.

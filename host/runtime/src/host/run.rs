@@ -40,6 +40,8 @@ pub enum HostError {
     Read { role: Role, name: String, path: PathBuf, source: std::io::Error },
     #[error("{role} {name} ({path}): {source}")]
     Load { role: Role, name: String, path: PathBuf, source: LoadError },
+    #[error("{name} is granted {guest}, and there is no folder {folder}; create it, or correct the grant")]
+    NoFolder { name: String, guest: String, folder: PathBuf },
     #[error(
         "{one} and {other} both export {interface}, and somebody was granted it: which one is meant? leave one out of the manifest"
     )]

@@ -5,8 +5,11 @@ use crate::deploy::DeploymentBody;
 use manes_core::limits::{Limit, Limits};
 use manes_core::policy::Grants;
 use serde::Serialize;
+use serde_json::Value as Json;
 use std::collections::BTreeMap;
-use toml::ser::ValueSerializer;
+
+/// In which order the keys of a grant are written.
+const ORDER: [&str; 7] = ["host", "guest", "access", "request", "interface", "effects", "on-unknown"];
 
 /// The section of what was deployed, under other grants than its own. Which file the component lay in, and what made it,
 /// no record says.
@@ -48,13 +51,51 @@ fn unless<T: Serialize + ?Sized>(left_out: bool, key: &str, value: &T) -> String
     if left_out { String::new() } else { line(key, value) }
 }
 
-fn line<T: Serialize + ?Sized>(key: &str, value: &T) -> String {
-    let mut text = String::new();
+/// A key with its value.
+#[must_use]
+pub fn line<T: Serialize + ?Sized>(key: &str, value: &T) -> String {
     // What was read from a manifest can be written into one.
-    match value.serialize(ValueSerializer::new(&mut text)) {
-        Ok(_) => format!("{key} = {text}\n"),
-        Err(error) => format!("# {key}: {error}\n"),
+    format!("{key} = {}\n", inline(&serde_json::to_value(value).unwrap_or_default()))
+}
+
+/// A value in a line. Text is escaped so far that it can be shown on a terminal as it is and means the same.
+fn inline(value: &Json) -> String {
+    match value {
+        Json::String(text) => quoted(text),
+        Json::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
+        Json::Object(fields) => {
+            let place = |key: &str| ORDER.iter().position(|known| *known == key).unwrap_or(ORDER.len());
+            let mut fields: Vec<_> = fields.iter().filter(|(_, field)| !field.is_null()).collect();
+            fields.sort_by_key(|(key, _)| place(key));
+            let fields: Vec<String> =
+                fields.iter().map(|(key, field)| format!("{} = {}", named(key), inline(field))).collect();
+            if fields.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", fields.join(", ")) }
+        }
+        plain => plain.to_string(),
     }
+}
+
+fn named(key: &str) -> String {
+    let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    if bare { key.to_owned() } else { quoted(key) }
+}
+
+/// A basic string of TOML.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            // What `escape_debug` would not show as it is: controls, and what steers or hides other text.
+            c if c != '\'' && c.escape_debug().count() > 1 => out.push_str(&format!("\\U{:08X}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
 }
 
 #[cfg(test)]
@@ -74,7 +115,7 @@ http = ["GET example.com/", { request = "POST example.com/v1/", on-unknown = "as
 directories = [{ host = "/srv/in", guest = "/in", access = "read" }, { host = "/o\"ut", guest = "/out", access = "read-write" }]
 env = ["LEVEL"]
 capabilities = ["manes:table/table", { interface = "x:y/z", effects = { "*" = "write" }, on-unknown = "repeat" }]
-config = { text = "two\nlines \\ and a \"quote\"", other = "" }
+config = { text = "two\nlines \\ and a \"quote\"", other = "", "a key" = "\u200B\u202E\u0007\u0085 👩\u200D💻 'it' \t" }
 limits = { fuel = 17, memory_mib = 32 }
 concurrency = 1
 attempts = 2
@@ -136,6 +177,7 @@ limits = { memory_mib = 256 }
         let text: String = sections.collect();
         let after = Manifest::parse(&text, Path::new("/")).unwrap_or_else(|error| panic!("{error}\n{text}"));
         assert_eq!((&after.agent, &after.capability), (&before.agent, &before.capability), "{text}");
+        assert!(text.chars().all(|c| matches!(c, '\n' | '"' | '\\' | '\'') || c.escape_debug().count() == 1), "{text}");
         assert!(text.contains("[agent.plain]\ncomponent = \"plain.wasm\"\nsubscribe = [\"c\"]\n["), "{text}");
     }
 }

@@ -273,6 +273,16 @@ fn a_recorded_request_is_told_as_one_where_it_can_be() {
         ["emit", "did", "[7]"]
     ]);
     let case = recorded(&desk, &script, &[("KEY", "a-long-secret")]);
+    // Nor in a form that cannot be taken out, and no half of a case is left.
+    let url = server.url("/echo?key=abc%2Fdef%2B9");
+    let script_of_url = json!([["env"], ["http", "GET", url], ["emit", "did", "[7]"]]).to_string();
+    let ran = Cmd::manes(&desk).env("KEY", "abc/def+9").args(["run", "do", &script_of_url, "--json"]).run().json();
+    let files = || std::fs::read_dir(desk.folder()).expect("a folder").count();
+    let before = files();
+    let to = desk.folder().join("secret.toml");
+    let flow = ran["flow"].as_str().expect("a flow");
+    Cmd::manes(&desk).args(["test", "--from", flow, "--to"]).arg(&to).refuses(2, &["what KEY held", "by hand"]);
+    assert_eq!(files(), before);
     assert!(case.contains("key=test-KEY\"\nbody = \"test-KEY\"") && !case.contains("a-long-secret"), "{case}");
 }
 

@@ -27,6 +27,12 @@ fn a_recorded_flow_is_judged_by_another_manifest() {
     assert!(denied.contains("denied critic: publishing on csv.answered (default)"), "{denied}");
     let gone = csv_manifest().replace("[agent.critic]", "[agent.critique]");
     assert!(policy(&gone).exits(3).stderr.contains("has no agent critic"));
+    let judged = policy(&gone).arg("--json").exits(3).json()["judged"].clone();
+    assert_eq!(judged, same["judged"].as_u64().expect("a count") + 1, "handling the event is one more");
+    let deaf = csv_manifest().replace("subscribe = [\"csv.executed\"]", "subscribe = [\"csv.other\"]");
+    let said = policy(&deaf).exits(3).stdout;
+    assert!(said.contains("denied critic: taking csv.executed (default) · allow with: subscribe"), "{said}");
+    policy(&csv_manifest()).args(["--agent", "nobody"]).refuses(2, &["nothing that nobody did", "critic, decomposer"]);
     policy("[agent").refuses(2, &["other.toml"]);
     Cmd::reading(&desk)
         .args(["replay", &flow, "--policy", "x", "--component", "y"])
@@ -89,7 +95,7 @@ fn a_call_is_explained_by_the_rule_that_decides_it() {
         assert!(said.starts_with("allowed: ") && said.contains(rule), "{words:?}: {said}");
     }
     for (words, line) in [
-        (&["POST", "https://example.com/v1/x"][..], "http = [\"POST example.com/v1/x\"]"),
+        (&["POST", "https://example.com/v1/x"][..], "http = [\"POST https://example.com/v1/x\"]"),
         (&["publish", "b.done"], "publish = [\"b.done\"]"),
         (&["write", "/data"], "guest = \"/data\", access = \"read-write\""),
         (&["manes:table/table"], "capabilities = [\"manes:table/table\"]"),
@@ -97,6 +103,7 @@ fn a_call_is_explained_by_the_rule_that_decides_it() {
         let said = explain(words).exits(3).stdout;
         assert!(said.starts_with("denied: ") && said.contains(line), "{words:?}: {said}");
     }
+    explain(&["GET", "https://user:word@example.com/"]).refuses(2, &["carries a user"]);
     explain(&["whatever"]).refuses(2, &["a call is one of"]);
     explain(&["read", "/data/../etc"]).refuses(2, &["is not plain"]);
     explain(&["wasi:filesystem/types"]).refuses(2, &["grant directories"]);

@@ -244,7 +244,7 @@ fn what_was_added_to_the_manifest_is_loaded_swapped_and_unloaded_while_the_host_
     assert_eq!(manes(&["load", "late"]).ok().stdout, "late loaded\n");
     manes(&["run", "a.do", "[[\"now\"]]"]).ok();
     manes(&["swap", "table", "--json"]).ok();
-    manes(&["swap", "nothing"]).refuses(2, &["nothing is not loaded", "manes load nothing"]);
+    manes(&["swap", "nothing"]).refuses(2, &["nothing is not loaded, so nothing can take its place"]);
     let mut other = std::fs::read(&script).expect("a component");
     other.extend([0, 2, 1, b'x']);
     std::fs::write(desk.folder().join("other.wasm"), other).expect("a file");
@@ -335,12 +335,32 @@ fn a_command_says_where_the_files_are_ahead_of_the_running_host() {
     std::fs::remove_file(file("lib.rs")).expect("removed");
     desk.write_manifest("[agent");
     let told = said();
-    assert!(told.starts_with("the running host goes on with the manifest that it has: "), "{told}");
-    // What was unloaded by command is as somebody wanted it.
+    assert!(told.starts_with("the running host goes on with the manifest that it has:\n  "), "{told}");
+    // What was unloaded or swapped by command is as somebody wanted it.
     desk.write_manifest(&now);
     Cmd::manes(&desk).args(["unload", "c"]).ok();
     assert!(quiet(&said()), "{}", said());
+    Cmd::manes(&desk).args(["run", "c.do", "[]"]).refuses(2, &["c is not loaded; `manes load c` loads it"]);
+    desk.write_manifest(&now.replace(&section("c"), ""));
+    assert!(quiet(&said()), "{}", said());
+    Cmd::manes(&desk).args(["swap", "b", "c.wasm"]).ok();
+    Cmd::manes(&desk).args(["swap", "a", "c.wasm"]).ok();
+    assert!(quiet(&said()), "{}", said());
+    // What an agent may write is no source, nor is what a host said.
+    std::fs::create_dir_all(file("out")).expect("a folder");
+    for name in ["out/written.txt", "up.log"] {
+        std::fs::File::create(file(name)).and_then(|file| file.set_modified(hours(3))).expect("a file");
+    }
+    let grant = "directories = [{ host = \"./out\", guest = \"/out\", access = \"read-write\" }]\n";
+    desk.write_manifest(&(section("a") + grant + &section("b") + "publish = [\"b.out\"]\n"));
+    Cmd::manes(&desk).args(["swap", "a"]).ok();
+    assert!(quiet(&said()), "{}", said());
+    // A folder that is not there can match nothing.
+    desk.write_manifest(&(section("a") + &grant.replace("./out", "nowhere") + &section("b")));
+    Cmd::manes(&desk).args(["swap", "a"]).refuses(2, &["a is granted /out, and there is no folder"]);
     up.terminate();
+    let up = Cmd::manes(&desk).arg("up").exits(1);
+    assert!(up.stderr.contains("line 5, column 1") && up.stderr.contains("there is no folder"), "{}", up.stderr);
 }
 
 #[test]

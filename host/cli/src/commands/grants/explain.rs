@@ -15,9 +15,16 @@ pub(super) fn explain(global: &Global, args: &ExplainArgs) -> anyhow::Result<Exi
     let capability = || manifest.capability.get(name).map(|section| manifest.capability_grants(section));
     let grants = agent.or_else(capability).ok_or_else(|| {
         let known: Vec<&str> = manifest.agent.keys().chain(manifest.capability.keys()).map(String::as_str).collect();
-        usage(format!("the manifest has no {name}; it has: {}", known.join(", ")))
+        let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
+        usage(format!("the manifest has no {name}; it has: {known}"))
     })?;
-    let (what, decision) = judge(&grants, &args.call)?;
+    let (what, mut decision) = judge(&grants, &args.call)?;
+    // A capability answers calls; it emits nothing.
+    if let (false, Decision::Deny { what, .. }) = (manifest.agent.contains_key(name), &decision)
+        && args.call.first().is_some_and(|word| word.split_whitespace().next() == Some("publish"))
+    {
+        decision = Decision::Deny { rule: "never".into(), what: what.clone(), allow_with: None };
+    }
     let (allowed, rule) = (decision.is_allowed(), decision.rule());
     let allow_with = match &decision {
         Decision::Deny { allow_with, .. } => allow_with.clone(),
@@ -36,7 +43,8 @@ pub(super) fn explain(global: &Global, args: &ExplainArgs) -> anyhow::Result<Exi
             (None, false) => "\nno grant could allow it".to_owned(),
             (None, true) => String::new(),
         };
-        say!("{word}: {} by {}{help}", render::plain(&what), render::plain(rule));
+        let by = if rule == "never" { String::new() } else { format!(" by {}", render::plain(rule)) };
+        say!("{word}: {}{by}{help}", render::plain(&what));
     }
     Ok(if allowed { Exit::Done } else { Exit::Rejected })
 }
@@ -70,6 +78,11 @@ fn judge(grants: &Grants, words: &[String]) -> anyhow::Result<(String, Decision)
         [method, url] => {
             let (scheme, rest) = url.split_once("://").ok_or_else(odd)?;
             let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            if authority.contains('@') {
+                return Err(usage(format!(
+                    "{url:?} carries a user: no request may; leave out what stands before the @"
+                )));
+            }
             let path = if path.is_empty() { "/" } else { path };
             request_facts(&method.to_ascii_uppercase(), Some(scheme), Some(authority), Some(path))
         }

@@ -1,7 +1,7 @@
 //! `manes grants` and `manes replay --policy`: what was asked for, judged by grants.
 //!
 //! What an agent asked for is found by running it again from the record. What its capabilities did themselves is recorded
-//! by commitment, and is not judged.
+//! as proof and not to be run again, and is not judged.
 
 mod explain;
 mod suggest;
@@ -19,6 +19,7 @@ use manes_runtime::replay::Replayer;
 use manes_runtime::seams::Seams;
 use manes_runtime::waist::Asked;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Suggests, or explains.
@@ -93,6 +94,11 @@ pub(crate) async fn policy(global: &Global, id: &str, agent: Option<&str>, file:
     let manifest = Manifest::read(file).map_err(|error| usage(error.to_string()))?;
     let reader = open::reader(global)?;
     let record = recorded(&reader, id)?;
+    if let Some(only) = agent.filter(|only| !record.attempts.iter().any(|attempt| attempt.agent() == *only)) {
+        let agents: BTreeSet<&str> = record.attempts.iter().map(|attempt| attempt.agent()).collect();
+        let agents = agents.into_iter().collect::<Vec<_>>().join(", ");
+        return Err(usage(format!("nothing that {only} did is in it; its activations are of: {agents}")));
+    }
     let mut denied = Vec::new();
     let mut judged = 0_u64;
     let (heard, complete) = hear(&reader, &record).await?;
@@ -102,7 +108,7 @@ pub(crate) async fn policy(global: &Global, id: &str, agent: Option<&str>, file:
         }
         let name = attempt.agent();
         let Some(section) = manifest.agent.get(name) else {
-            judged += 1;
+            judged += 1 + asked.iter().filter(|asked| asked.decision.is_allowed()).count() as u64 + topics.len() as u64;
             tell!("{} has no agent {name}: nothing that it did would have been done", file.display());
             denied.push(of(
                 attempt,
@@ -117,6 +123,15 @@ pub(crate) async fn policy(global: &Global, id: &str, agent: Option<&str>, file:
             ));
             continue;
         };
+        let topic = attempt.event.as_ref().and_then(|event| event.envelope.topic.clone()).unwrap_or_default();
+        if let Ok(taken) = topic.parse()
+            && !section.subscribe.iter().any(|pattern| pattern.matches(&taken))
+        {
+            judged += 1;
+            let allow_with = Some(format!("subscribe = [\"{topic}\"]"));
+            let decision = Decision::Deny { rule: "default".into(), what: String::new(), allow_with };
+            denied.push(of(attempt, None, None, &format!("taking {topic}"), &decision));
+        }
         let grants = manifest.agent_grants(section);
         for asked in asked.iter().filter(|asked| asked.decision.is_allowed()) {
             judged += 1;

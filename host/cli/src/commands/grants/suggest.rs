@@ -11,7 +11,7 @@ use manes_core::topic::Pattern;
 use manes_runtime::deploy::DeploymentBody;
 use manes_runtime::ledger::Reader;
 use manes_runtime::manifest::{Manifest, text};
-use manes_runtime::query;
+use manes_runtime::query::{self, Named};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -46,8 +46,12 @@ pub(super) async fn suggest(global: &Global, args: &SuggestArgs) -> anyhow::Resu
     let capabilities = capabilities(&reader, &agents)?;
     // The ledger knows what ran, not which file it came from: that the manifest beside it may say.
     let manifest = Manifest::read(&global.manifest).ok();
-    let about =
-        format!("flow {}", record.attempts.first().and_then(|a| a.start.envelope.flow).unwrap_or_default().short());
+    let whose = match open::named(&reader, &args.id)? {
+        Named::Flow(flow) => format!("flow {}", flow.short()),
+        Named::Activation(id) => format!("activation {}", id.short()),
+    };
+    let but = if complete { "" } else { "\n# Not all of it could be replayed: something may be missing." };
+    let about = format!("# The least under which {whose} would have run as it did.{but}\n");
     let text = written(&about, &agents, &capabilities, manifest.as_ref());
     if global.json {
         let lines = |agent: &Agent| text::lines(&agent.least.grants()).lines().map(str::to_owned).collect();
@@ -87,9 +91,12 @@ fn written(
     capabilities: &[DeploymentBody],
     manifest: Option<&Manifest>,
 ) -> String {
-    let mut text = format!("# The least under which {about} would have run as it did.\n");
+    let mut text = about.to_owned();
     let results: BTreeSet<&Pattern> =
         agents.values().filter_map(|agent| agent.body.as_ref()).flat_map(|body| &body.results).collect();
+    if let Some(ledger) = manifest.and_then(|manifest| manifest.ledger.as_ref()) {
+        text += &text::line("ledger", ledger);
+    }
     text += &text::list("results", &results.into_iter().collect::<Vec<_>>());
     for (name, Agent { least, body }) in agents {
         text += "\n";
@@ -130,9 +137,11 @@ fn section(body: &DeploymentBody, mut grants: Grants, manifest: Option<&Manifest
     let digest = body.component;
     let (path, note) = match (component, manifest) {
         (Some(path), Some(manifest)) => {
-            let same = std::fs::read(manifest.resolve(path)).is_ok_and(|bytes| Digest::of(&bytes) == digest);
-            let note =
-                if same { String::new() } else { format!("# It ran {digest}; this file holds another one by now.\n") };
+            let note = match std::fs::read(manifest.resolve(path)) {
+                Ok(bytes) if Digest::of(&bytes) == digest => String::new(),
+                Ok(_) => format!("# It ran {digest}; this file holds another one by now.\n"),
+                Err(_) => format!("# It ran {digest}; this file is not there.\n"),
+            };
             (path.to_string_lossy().into_owned(), note)
         }
         _ => (format!("{name}.wasm"), format!("# It ran {digest}; name the file that holds it.\n")),

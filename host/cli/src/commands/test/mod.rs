@@ -4,6 +4,7 @@ mod case;
 mod exchange;
 mod play;
 mod record;
+mod secrets;
 mod transcript;
 mod wire;
 mod write;
@@ -158,7 +159,7 @@ fn found(manifest: &Manifest, named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>>
         cases.extend(files);
     }
     match cases.iter().find(|path| !path.is_file()) {
-        _ if cases.is_empty() => Err(none(&beside)),
+        _ if cases.is_empty() => Err(none(named.first().unwrap_or(&beside))),
         Some(path) if *path == beside => Err(none(&beside)),
         Some(path) => Err(usage(format!("there is no case {}", path.display()))),
         None => Ok(cases),
@@ -203,29 +204,36 @@ fn case_of(global: &Global, stage: &Stage, id: &str, to: Option<&Path>) -> anyho
         return Err(usage(format!("{} is there already; name another file with --to", path.display())));
     }
     let about = format!("flow {}, as it was recorded", flow.short());
-    // What the first of these does not tell may have mattered. Playing it decides; where none passes, the first is shown.
-    let mut first = None;
-    for way in [
+    // What the first of these does not tell may have mattered. Playing it decides; where none passes, the first is taken.
+    let ways = [
         (Requests::Whole, Order::Queued),
         (Requests::Calls, Order::Queued),
         (Requests::Whole, Order::Begun),
         (Requests::Calls, Order::Begun),
-    ] {
-        let Some(document) = record::from(&reader, &stage.wasm, &record, &about, way)? else { continue };
-        let text = document.to_string();
-        if first.as_ref() == Some(&text) {
-            continue;
+    ];
+    let (mut told, mut refused): (Vec<String>, _) = (Vec::new(), None);
+    for way in ways {
+        match record::from(&reader, &stage.wasm, &record, &about, way) {
+            Ok(document) => {
+                told.extend(document.map(|document| document.to_string()).filter(|text| !told.contains(text)));
+            }
+            // One way may have to hold what another one need not.
+            Err(error) => refused = refused.or(Some(error)),
         }
-        files::write(&path, &text)?;
-        if passes(stage, &path) {
-            first = None;
-            break;
-        }
-        first = first.or(Some(text));
     }
-    if let Some(first) = first {
-        files::write(&path, &first)?;
+    if let (true, Some(refused)) = (told.is_empty(), refused) {
+        return Err(refused);
     }
+    // Beside its place, since a case's paths are taken from there.
+    let new = path.with_extension("toml.new");
+    let passes = |text: &&String| files::write(&new, text).is_ok() && passes(stage, &new);
+    let text = told.iter().find(passes).or(told.first());
+    let written = files::write(&new, text.map_or("", String::as_str)).and_then(|()| Ok(std::fs::rename(&new, &path)?));
+    if written.is_err() {
+        // What is left of it is nobody's case.
+        let _gone = std::fs::remove_file(&new);
+    }
+    written?;
     tell!("{} written", path.display());
     Ok(path)
 }

@@ -1,12 +1,11 @@
 //! A recorded flow as a case: `--from`.
 
 use super::exchange::{Exchange, Exchanges, Odd, is_http};
-use super::transcript::{Came, Gave, Outcome};
-use super::write::{data, exact, put, texts};
+use super::secrets::Environment;
+use super::transcript::Outcome;
+use super::write::{exact, put, texts};
 use crate::exit::usage;
 use anyhow::Context as _;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use manes_core::cursor::{Recorded, RecordedCall};
 use manes_core::ids::Digest;
 use manes_core::record::{CallStatus, EndStatus};
@@ -19,13 +18,9 @@ use manes_runtime::ledger::Reader;
 use manes_runtime::provider::BASE;
 use manes_runtime::query::{AttemptRecord, FlowRecord};
 use manes_runtime::script::{is_ambient, text};
-use serde_json::Value as Json;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
-
-/// Values of the environment that are shorter are no secrets, and stand for too much else to be looked for.
-const SECRET_CHARS_MIN: usize = 8;
 
 /// How a case has requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +132,8 @@ fn exchanges(
     for attempt in attempts {
         let loaded = components.of(attempt)?;
         let mut exchanges = Exchanges::default();
-        for call in &attempt.recorded_calls()? {
+        let reused = reused(attempt);
+        for call in attempt.recorded_calls()?.iter().filter(|call| !reused.contains(&call.number)) {
             let Some(function) = function(&loaded, call) else { continue };
             let Some(args) = call.arguments(&function.signature) else { continue };
             if let Err(odd) = exchanges.take(call, &args, call.returned(&function.signature).as_ref()) {
@@ -165,6 +161,13 @@ fn root_table(event: &Event, environment: &Environment) -> Table {
     table
 }
 
+/// Calls that were not made: what an earlier attempt wrote was used again.
+fn reused(attempt: &AttemptRecord) -> BTreeSet<u64> {
+    let is_reused = |status: Option<u64>| status == Some(CallStatus::Reused.number());
+    let reused = attempt.calls.iter().filter(|entry| is_reused(entry.envelope.status));
+    reused.filter_map(|entry| entry.envelope.call).collect()
+}
+
 /// What a test cannot have: somebody stepped in, or a host died.
 fn check(attempt: &AttemptRecord) -> anyhow::Result<()> {
     let envelope = &attempt.start.envelope;
@@ -184,14 +187,14 @@ fn check(attempt: &AttemptRecord) -> anyhow::Result<()> {
 }
 
 /// The components of a ledger, for the types of what they call.
-struct Components<'a> {
+pub(super) struct Components<'a> {
     reader: &'a Reader,
     wasm: &'a Wasm,
     loaded: HashMap<Digest, Arc<Loaded>>,
 }
 
 impl Components<'_> {
-    fn of(&mut self, attempt: &AttemptRecord) -> anyhow::Result<Arc<Loaded>> {
+    pub(super) fn of(&mut self, attempt: &AttemptRecord) -> anyhow::Result<Arc<Loaded>> {
         let body = attempt.deployment.as_ref().and_then(|entry| entry.body.as_deref());
         let body = body.and_then(DeploymentBody::decode).context("a deployment is not kept any more")?;
         if let Some(loaded) = self.loaded.get(&body.component) {
@@ -204,134 +207,8 @@ impl Components<'_> {
     }
 }
 
-fn function<'a>(loaded: &'a Loaded, call: &RecordedCall) -> Option<&'a Function> {
+pub(super) fn function<'a>(loaded: &'a Loaded, call: &RecordedCall) -> Option<&'a Function> {
     loaded.imports.get(&call.function.interface)?.functions.get(&call.function.name)
-}
-
-/// What the environment held, and what stands in its place: secrets are for nobody's repository.
-#[derive(Default)]
-struct Environment {
-    /// The case's own.
-    shown: BTreeMap<String, String>,
-    /// Names by secret values, longest first.
-    secrets: Vec<(String, String)>,
-}
-
-impl Environment {
-    fn read(components: &mut Components<'_>, flow: &FlowRecord) -> anyhow::Result<Self> {
-        let mut environment = Self::default();
-        for attempt in &flow.attempts {
-            let loaded = components.of(attempt)?;
-            for call in attempt.recorded_calls()?.iter().filter(|call| call.function.name == "get-environment") {
-                let returned = function(&loaded, call).and_then(|function| call.returned(&function.signature));
-                let Some(Value::List(pairs)) = returned else { continue };
-                pairs.iter().filter_map(pair).for_each(|(name, value)| environment.add(name, value));
-            }
-        }
-        environment.secrets.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
-        Ok(environment)
-    }
-
-    fn add(&mut self, name: String, value: String) {
-        if value.chars().count() < SECRET_CHARS_MIN {
-            self.shown.insert(name, value);
-            return;
-        }
-        self.shown.insert(name.clone(), format!("test-{name}"));
-        if !self.secrets.iter().any(|(known, _)| *known == value) {
-            self.secrets.push((value, name));
-        }
-    }
-
-    fn hide(&self, text: &str) -> String {
-        let replaced = |text: String, (secret, name): &(String, String)| text.replace(secret, &format!("test-{name}"));
-        self.secrets.iter().fold(text.to_owned(), replaced)
-    }
-
-    /// Event data: JSON by its texts, for what is escaped there is not what was read.
-    fn data(&self, data: &str) -> String {
-        match serde_json::from_str::<Json>(data) {
-            Ok(json) if !self.secrets.is_empty() => {
-                let hidden = self.json(&json);
-                if hidden == json { data.to_owned() } else { hidden.to_string() }
-            }
-            _ => self.hide(data),
-        }
-    }
-
-    fn json(&self, json: &Json) -> Json {
-        match json {
-            Json::String(text) => Json::from(self.hide(text)),
-            Json::Array(items) => items.iter().map(|item| self.json(item)).collect(),
-            Json::Object(fields) => fields.iter().map(|(key, field)| (self.hide(key), self.json(field))).collect(),
-            plain => plain.clone(),
-        }
-    }
-
-    fn value(&self, value: &Value) -> Value {
-        let changed = value.with_leaves(&|leaf| {
-            Some(match leaf {
-                Value::String(text) => Value::String(self.hide(text)),
-                Value::Bytes(bytes) => match std::str::from_utf8(bytes) {
-                    Ok(text) => Value::Bytes(self.hide(text).into_bytes()),
-                    Err(_) => leaf.clone(),
-                },
-                plain => plain.clone(),
-            })
-        });
-        changed.unwrap_or_else(|| value.clone())
-    }
-
-    fn exchange(&self, exchange: &Exchange) -> Table {
-        let Exchange { method, url, body, status, headers, answer } = exchange;
-        let mut table = Table::new();
-        table.insert("request", value(self.hide(&format!("{method} {url}"))));
-        if !body.is_empty() {
-            table.insert("body", Item::Value(data(&self.data(body))));
-        }
-        if let Some(status) = status {
-            table.insert("status", value(i64::from(*status)));
-        }
-        if !headers.is_empty() {
-            let headers = headers.iter().map(|(name, text)| (name.clone(), self.hide(text))).collect();
-            table.insert("headers", value(texts(&headers)));
-        }
-        if !answer.is_empty() {
-            table.insert("answer", Item::Value(exact(&self.data(answer))));
-        }
-        table
-    }
-
-    fn outcome(&self, outcome: Outcome) -> Outcome {
-        let events = outcome.events.into_iter().map(|came| Came { data: self.data(&came.data), ..came });
-        let failures = outcome.failures.into_iter().map(|gave| Gave { message: self.hide(&gave.message), ..gave });
-        Outcome { events: events.collect(), failures: failures.collect() }
-    }
-
-    /// Nothing may have been missed.
-    fn check(&self, written: &str) -> anyhow::Result<()> {
-        for (secret, name) in &self.secrets {
-            let escaped = Json::from(secret.as_str()).to_string();
-            let forms = [secret.clone(), escaped.trim_matches('"').to_owned(), STANDARD.encode(secret)];
-            if forms.iter().any(|form| written.contains(form.as_str())) {
-                return Err(usage(format!(
-                    "what {name} held is in this flow in a form that cannot be taken out; write the case by hand, as \
-                     docs/testing.md has it"
-                )));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn pair(value: &Value) -> Option<(String, String)> {
-    match value {
-        Value::Tuple(pair) => match pair.as_slice() {
-            [Value::String(name), Value::String(value)] => Some((name.clone(), value.clone())),
-            _ => None,
-        },
-        _ => None,
-    }
 }
 
 /// Turns recorded calls into lines of a script.
@@ -348,9 +225,7 @@ impl Recorder<'_> {
     /// The lines of the next attempt.
     fn attempt(&mut self, attempt: &AttemptRecord) -> anyhow::Result<()> {
         let loaded = self.components.of(attempt)?;
-        let is_reused = |status: Option<u64>| status == Some(CallStatus::Reused.number());
-        let reused = attempt.calls.iter().filter(|entry| is_reused(entry.envelope.status));
-        let reused: BTreeSet<u64> = reused.filter_map(|entry| entry.envelope.call).collect();
+        let reused = reused(attempt);
         let mut made: HashMap<u64, u64> = HashMap::new();
         // What an earlier attempt wrote is used again in a test, too.
         let told = |call: &&RecordedCall| self.requests == Requests::Calls || !is_http(call);

@@ -7,9 +7,9 @@ use crate::render::{self, Style};
 use manes_core::record::{EndStatus, Kind};
 use manes_runtime::event::Event;
 use manes_runtime::ledger::Entry;
-use manes_runtime::query::{AttemptRecord, FlowRecord};
+use manes_runtime::query::{self, AttemptRecord, FlowRecord};
 use similar::{ChangeTag, TextDiff};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The type of data where nothing else is said.
 pub(super) const JSON: &str = "application/json";
@@ -81,9 +81,23 @@ impl Outcome {
     }
 }
 
+/// Calls that policy denied, with the line that would allow each.
+fn denials(flow: &FlowRecord) -> Vec<String> {
+    let id = flow.events.first().and_then(|event| event.envelope.flow).unwrap_or_default();
+    let activations = query::view(id, flow).activations;
+    let denials = activations.iter().flat_map(|activation| {
+        let denied = activation.calls.iter().filter_map(|call| call.denial.as_deref());
+        denied.map(|denial| format!("{} was denied: {}", activation.agent, render::plain(denial)))
+    });
+    denials.collect()
+}
+
 /// Attempts that ended badly by themselves, with what they said last: those that were tried again, too.
 pub(super) fn trouble(flows: &[FlowRecord]) -> String {
     let mut out = String::new();
+    for denial in flows.iter().flat_map(denials).collect::<BTreeSet<_>>() {
+        line(&mut out, &denial);
+    }
     for attempt in flows.iter().flat_map(|flow| &flow.attempts) {
         let status = attempt.status().filter(|status| {
             matches!(status, EndStatus::Trapped | EndStatus::Exited | EndStatus::Fault | EndStatus::OutOfFuel)
