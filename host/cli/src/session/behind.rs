@@ -27,7 +27,8 @@ pub(crate) struct BehindReply {
 pub(super) async fn look(host: &Host) -> BehindReply {
     let manifest = host.manifest();
     let Some(file) = manifest.file.clone() else { return BehindReply::default() };
-    let stale = build::stale(&manifest).into_iter().map(|target| target.name).collect();
+    let stale = tokio::task::spawn_blocking(move || build::stale(&manifest)).await.unwrap_or_default();
+    let stale = stale.into_iter().map(|target| target.name).collect();
     match host.behind().await {
         Ok(Behind { added, changed, removed, results }) => {
             BehindReply { file, added, changed, removed, results, stale, invalid: None }

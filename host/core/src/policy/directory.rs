@@ -43,7 +43,7 @@ pub enum DirectoryGrantError {
 
 /// A grant as the manifest has it.
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table as in { host = \"data\", guest = \"/data\", access = \"read\" }")]
 struct Written {
     host: String,
     guest: String,

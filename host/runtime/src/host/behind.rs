@@ -3,8 +3,10 @@
 use super::Host;
 use crate::manifest::{AgentSection, CapabilitySection, Manifest, ManifestError};
 use manes_core::ids::Digest;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 /// What the manifest's file, or a component's, says otherwise than what is in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +21,25 @@ pub struct Behind {
     pub results: bool,
 }
 
+/// Digests of files that were read before, with the time and the size that they had then.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Digests(Arc<Mutex<HashMap<PathBuf, ((SystemTime, u64), Digest)>>>);
+
+impl Digests {
+    /// Of the file as it is now; none if there is no such file, or nothing that is a plain one.
+    fn of(&self, path: &Path) -> Option<Digest> {
+        let found = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+        let now = (found.modified().ok()?, found.len());
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, digest)) = known.get(path).filter(|(then, _)| *then == now) {
+            return Some(*digest);
+        }
+        let digest = Digest::of(&std::fs::read(path).ok()?);
+        known.insert(path.to_owned(), (now, digest));
+        Some(digest)
+    }
+}
+
 impl Host {
     /// Compares what is in force with the files that it came from. What was unloaded by command is not behind.
     ///
@@ -27,7 +48,6 @@ impl Host {
     pub async fn behind(&self) -> Result<Behind, ManifestError> {
         let ours = self.manifest();
         let Some(file) = ours.file.clone() else { return Ok(Behind::default()) };
-        let theirs = Manifest::read(&file)?;
         // Where somebody put another file in force by command, no digest is compared.
         let loaded: BTreeMap<String, Option<Digest>> = {
             let registry = self.registry.lock().await;
@@ -35,34 +55,40 @@ impl Host {
             let digest = |name: &String, digest| (!registry.elsewhere.contains(name)).then_some(digest);
             all.map(|(name, loaded)| (name.clone(), digest(name, loaded.digest))).collect()
         };
-        let names = |manifest: &Manifest| -> Vec<String> {
-            manifest.agent.keys().chain(manifest.capability.keys()).cloned().collect()
-        };
-        let (before, now) = (names(&ours), names(&theirs));
-        let mut behind = Behind { results: ours.results != theirs.results, ..Behind::default() };
-        behind.removed = loaded.keys().filter(|name| !now.contains(name)).cloned().collect();
-        for name in now {
-            if !before.contains(&name) {
-                behind.added.push(name);
-            } else if !loaded.contains_key(&name) {
-                // As somebody wanted it; a load takes it as it is written then.
-            } else if differ(&ours, &theirs, &name) || Self::is_older(&loaded, &theirs, &name).await {
-                behind.changed.push(name);
-            }
-        }
-        Ok(behind)
+        let digests = self.digests.clone();
+        let compared = tokio::task::spawn_blocking(move || compare(&ours, &file, &loaded, &digests)).await;
+        compared.unwrap_or_else(|_| Ok(Behind::default()))
     }
+}
 
-    /// True if the component's file holds another one than the one that is loaded.
-    async fn is_older(loaded: &BTreeMap<String, Option<Digest>>, manifest: &Manifest, name: &str) -> bool {
-        let Some(Some(digest)) = loaded.get(name) else { return false };
-        let Some(path) = component(manifest, name) else { return false };
-        if !tokio::fs::metadata(&path).await.is_ok_and(|found| found.is_file()) {
-            return false;
+fn compare(
+    ours: &Manifest,
+    file: &Path,
+    loaded: &BTreeMap<String, Option<Digest>>,
+    digests: &Digests,
+) -> Result<Behind, ManifestError> {
+    let theirs = Manifest::read(file)?;
+    let names = |manifest: &Manifest| -> Vec<String> {
+        manifest.agent.keys().chain(manifest.capability.keys()).cloned().collect()
+    };
+    // A file that is not there is being made, or will be missed at the next start.
+    let is_older = |name: &str| {
+        let digest = component(&theirs, name).and_then(|path| digests.of(&path));
+        loaded.get(name).copied().flatten().zip(digest).is_some_and(|(ours, theirs)| ours != theirs)
+    };
+    let (before, now) = (names(ours), names(&theirs));
+    let mut behind = Behind { results: ours.results != theirs.results, ..Behind::default() };
+    behind.removed = loaded.keys().filter(|name| !now.contains(name)).cloned().collect();
+    for name in now {
+        if !before.contains(&name) {
+            behind.added.push(name);
+        } else if !loaded.contains_key(&name) {
+            // As somebody wanted it; a load takes it as it is written then.
+        } else if differ(ours, &theirs, &name) || is_older(&name) {
+            behind.changed.push(name);
         }
-        // A file that is not there is being made, or will be missed at the next start.
-        tokio::fs::read(path).await.is_ok_and(|bytes| Digest::of(&bytes) != *digest)
     }
+    Ok(behind)
 }
 
 fn component(manifest: &Manifest, name: &str) -> Option<PathBuf> {

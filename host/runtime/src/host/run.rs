@@ -1,5 +1,6 @@
 //! The running host: start, submit, wait, stop.
 
+use super::behind::Digests;
 use super::components::Cache;
 use super::prepared::{Prepared, Role};
 use super::registry::Registry;
@@ -141,6 +142,7 @@ pub struct Host {
     /// Held while something is deployed: deployments come one after the other.
     pub(super) registry: Mutex<Registry>,
     pub(super) cache: Cache,
+    pub(super) digests: Digests,
     submissions: Arc<Submissions>,
     commands: mpsc::Sender<Command>,
     router: Mutex<Option<JoinHandle<Result<(), RouterError>>>>,
@@ -195,6 +197,7 @@ impl Host {
             wasm,
             context,
             script: prepared.script.clone(),
+            digests: Digests::default(),
             manifest: RwLock::new(Arc::new(manifest)),
             registry: Mutex::new(registry),
             cache: Cache::new(prepared),

@@ -95,7 +95,7 @@ pub enum OpenError {
         source: io::Error,
     },
     /// Another process writes this ledger.
-    #[error("the ledger in {} is in use by another process; read-only commands work beside it", folder.display())]
+    #[error("the ledger in {} is in use by another process; commands that read work beside it, others go through it if it is `manes up`", folder.display())]
     Locked {
         /// The folder.
         folder: PathBuf,

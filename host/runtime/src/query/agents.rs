@@ -82,8 +82,11 @@ pub fn deployed(records: &impl Records) -> Result<Deployed, LedgerError> {
         return Err(error);
     }
     last.retain(|_, (status, ..)| *status != REMOVED);
-    let agent = |agent: AgentView| {
+    let agent = |mut agent: AgentView| {
         let body = last.get(&agent.name).map(|(_, _, body)| body);
+        if body.is_none() && agent.state == "waiting" {
+            agent.state = "unloaded";
+        }
         let by = |(id, leaf): (&String, &Digest)| Some((id.clone(), names.get(leaf)?.clone()));
         let uses = body.into_iter().flat_map(|body| body.providers.iter()).filter_map(by).collect();
         DeployedAgent { component: body.map(|body| body.component), uses, agent }

@@ -244,6 +244,8 @@ fn a_recorded_request_is_told_as_one_where_it_can_be() {
     let said = verdict(&desk, &slip, "failed");
     assert!(said.contains("-   \"apples\": 4\n+   \"apples\": 3"), "{said}");
     // Chunks are one answer; two requests are two.
+    let case = recorded(&desk, &then(json!(["http", "POST", server.url("/large/1")])), &[]);
+    assert!(case.contains("/large/1\"\nbody = \"\"\nstatus = 200\n"), "{case}");
     let case = recorded(&desk, &then(json!(["http", "GET", server.url("/redirect")])), &[]);
     assert!(case.contains("status = 302\nheaders = { location = \"/echo\" }\n"), "{case}");
     let two = json!([

@@ -31,7 +31,7 @@ pub(super) async fn suggest(global: &Global, args: &SuggestArgs) -> anyhow::Resu
     let mut agents: BTreeMap<String, Agent> = BTreeMap::new();
     for Heard { attempt, asked, topics } in heard {
         let agent = agents.entry(attempt.agent().to_owned()).or_default();
-        agent.body = attempt.deployment.as_ref().and_then(DeploymentBody::of);
+        agent.body = attempt.deployment.as_ref().and_then(DeploymentBody::of).or(agent.body.take());
         let nothing = Grants::default();
         let granted = agent.body.as_ref().map_or(&nothing, |body| &body.grants);
         // What was denied was denied, and the flow ran all the same.
