@@ -21,21 +21,29 @@ pub struct Behind {
     pub results: bool,
 }
 
-/// Digests of files that were read before, with the time and the size that they had then.
+/// Digests of files that were read before.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Digests(Arc<Mutex<HashMap<PathBuf, ((SystemTime, u64), Digest)>>>);
+pub(super) struct Digests(Arc<Mutex<HashMap<PathBuf, Read>>>);
+
+/// A file as it was when it was read.
+#[derive(Debug, Clone, Copy)]
+struct Read {
+    modified: SystemTime,
+    bytes: u64,
+    digest: Digest,
+}
 
 impl Digests {
     /// Of the file as it is now; none if there is no such file, or nothing that is a plain one.
     fn of(&self, path: &Path) -> Option<Digest> {
         let found = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
-        let now = (found.modified().ok()?, found.len());
+        let (modified, bytes) = (found.modified().ok()?, found.len());
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, digest)) = known.get(path).filter(|(then, _)| *then == now) {
-            return Some(*digest);
+        if let Some(then) = known.get(path).filter(|then| then.modified == modified && then.bytes == bytes) {
+            return Some(then.digest);
         }
         let digest = Digest::of(&std::fs::read(path).ok()?);
-        known.insert(path.to_owned(), (now, digest));
+        known.insert(path.to_owned(), Read { modified, bytes, digest });
         Some(digest)
     }
 }
