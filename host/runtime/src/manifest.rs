@@ -282,6 +282,13 @@ impl Manifest {
         grants.iter().map(absolute).collect()
     }
 
+    /// What an agent or a capability of this name is granted, with absolute directories.
+    #[must_use]
+    pub fn grants(&self, name: &str) -> Option<Grants> {
+        let capability = || self.capability.get(name).map(|section| self.capability_grants(section));
+        self.agent.get(name).map(|section| self.agent_grants(section)).or_else(capability)
+    }
+
     /// What an agent is granted, with absolute directories.
     #[must_use]
     pub fn agent_grants(&self, agent: &AgentSection) -> Grants {

@@ -100,24 +100,11 @@ pub(crate) async fn perform(host: &Host, request: Request) -> anyhow::Result<Rep
 }
 
 async fn submit(host: &Host, request: RunRequest, routes: &Routes) -> anyhow::Result<Submitted> {
-    check(&request.topic, routes, &unloaded(host, &request.topic).await)?;
+    check(host, &request.topic, routes).await?;
     let content =
         Content { content_type: request.content_type, data: Data::Text(request.data), extensions: BTreeMap::new() };
     let submission = Submission { submitter: SUBMITTER.into(), id: request.id, topic: request.topic, content };
     host.submit(submission).await.map_err(refused)
-}
-
-/// Agents of the manifest that would take a topic and are not loaded.
-async fn unloaded(host: &Host, topic: &str) -> Vec<String> {
-    let Ok(topic) = topic.parse() else { return Vec::new() };
-    let manifest = host.manifest();
-    let mut names = Vec::new();
-    for (name, section) in &manifest.agent {
-        if section.subscribe.iter().any(|pattern| pattern.matches(&topic)) && !host.is_loaded(name).await {
-            names.push(name.clone());
-        }
-    }
-    names
 }
 
 async fn emit(host: &Host, request: RunRequest) -> anyhow::Result<EmitReply> {
@@ -162,11 +149,16 @@ async fn routes(host: &Host) -> anyhow::Result<Routes> {
 }
 
 /// An event that nobody takes is a mistake in the command.
-fn check(topic: &str, routes: &Routes, unloaded: &[String]) -> anyhow::Result<()> {
+async fn check(host: &Host, topic: &str, routes: &Routes) -> anyhow::Result<()> {
     let parsed = topic.parse().map_err(|error| usage(format!("the topic {topic:?} cannot be used: {error}")))?;
     if routes.subscribers(&parsed).is_empty() {
-        if let Some(name) = unloaded.first() {
-            return Err(usage(format!("no agent takes {topic}: {name} is not loaded; `manes load {name}` loads it")));
+        for (name, section) in &host.manifest().agent {
+            let takes = section.subscribe.iter().any(|pattern| pattern.matches(&parsed));
+            if takes && !host.is_loaded(name).await {
+                return Err(usage(format!(
+                    "no agent takes {topic}: {name} is not loaded; `manes load {name}` loads it"
+                )));
+            }
         }
         return Err(usage(format!("no agent takes {topic}; agents here take: {}", routes.patterns().join(", "))));
     }

@@ -130,9 +130,7 @@ fn sources(manifest: &Manifest) -> Vec<(Role, &str, PathBuf)> {
 
 /// Looks whether the folders are there that a name is granted: a grant of another one can match nothing.
 pub(super) fn check_folders(manifest: &Manifest, name: &str) -> Result<(), HostError> {
-    let agent = manifest.agent.get(name).map(|section| manifest.agent_grants(section));
-    let grants = agent.or_else(|| manifest.capability.get(name).map(|section| manifest.capability_grants(section)));
-    for grant in grants.iter().flat_map(|grants| &grants.directories) {
+    for grant in manifest.grants(name).iter().flat_map(|grants| &grants.directories) {
         let folder = PathBuf::from(grant.host());
         if !folder.is_dir() {
             return Err(HostError::NoFolder { name: name.to_owned(), guest: grant.guest().to_owned(), folder });
@@ -189,9 +187,8 @@ impl Prepared {
                 None => source.compile(wasm, &bytes)?,
             };
             source.fits(&loaded)?;
-            let agent = manifest.agent.get(name).map(|section| manifest.agent_grants(section));
-            let grants = agent.or_else(|| manifest.capability.get(name).map(|c| manifest.capability_grants(c)));
-            check_imported(&Part { name, loaded: &loaded, grants: &grants.unwrap_or_default() })?;
+            let grants = manifest.grants(name).unwrap_or_default();
+            check_imported(&Part { name, loaded: &loaded, grants: &grants })?;
             prepared.at.insert(path, digest);
             prepared.compiled.insert(digest, Compiled { loaded, bytes });
         }

@@ -181,6 +181,8 @@ fn requests_are_answered_by_the_case_and_go_nowhere() {
     write("https://example.org/", "GET https://example.org/");
     let denied = test(&desk).exits(1);
     assert!(denied.stdout.contains("HTTP-request-denied"), "{}", denied.stdout);
+    let line = "prober was denied: GET example.org/ is not granted; allow with: http = [\"GET https://example.org/\"]";
+    assert!(denied.stdout.contains(line), "{}", denied.stdout);
     write(url, "api.example.com");
     assert!(test(&desk).exits(2).stdout.contains("probes.toml line 5: write METHOD URL"));
 }

@@ -56,6 +56,14 @@ fn a_ledger_that_was_rolled_back_is_found_by_the_head_kept_at_home() {
 }
 
 #[test]
+fn a_head_that_cannot_be_read_does_not_pass_for_none() {
+    let desk = cut();
+    let home = desk.folder().join("no-folder");
+    std::fs::write(&home, "").expect("a file");
+    Cmd::reading(&desk).arg("verify").env("MANES_HOME", &home).refuses(2, &["the head that this machine has seen"]);
+}
+
+#[test]
 fn a_host_does_not_continue_a_ledger_that_was_rolled_back() {
     let desk = cut();
     let before = tamper::read(&desk.ledger());

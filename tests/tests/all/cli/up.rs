@@ -364,6 +364,30 @@ fn a_command_says_where_the_files_are_ahead_of_the_running_host() {
 }
 
 #[test]
+fn what_is_under_way_is_seen_and_said() {
+    let component =
+        |name: &str| format!("component = {:?}\n", manes_tests::components::path(name).display().to_string());
+    let agent = format!("[agent.a]\n{}subscribe = [\"a.do\"]\n", component("script"));
+    let echo = format!("capabilities = [\"fixture:echo/echo\"]\n[capability.echo]\n{}", component("echo"));
+    let section = agent + &echo;
+    let desk = Desk::new(&section);
+    let up = desk.up();
+    let work = "[[\"sleep\", 20000]]";
+    Cmd::manes(&desk).args(["emit", "a.do", work]).ok();
+    let running = || Cmd::manes(&desk).args(["agents", "--json"]).ok().json()["agents"][0]["running"].as_u64();
+    until("the attempt", || running().filter(|count| *count == 1));
+    let late = Cmd::manes(&desk).args(["run", "a.do", work, "--timeout", "1"]).exits(6);
+    assert!(late.stderr.contains("a has ") && late.stderr.contains(" under way"), "{}", late.stderr);
+    let again = Cmd::manes(&desk).args(["run", "a.do", "[[\"echo-panic\", \"gone\"]]", "--timeout", "1"]).exits(6);
+    assert!(
+        again.stderr.contains("a is tried again") && again.stderr.contains("capability echo failed"),
+        "{}",
+        again.stderr
+    );
+    up.kill();
+}
+
+#[test]
 fn what_is_saved_comes_into_force_where_it_is_watched() {
     let desk = Desk::new("");
     let script = std::fs::read(manes_tests::components::path("script")).expect("a component");

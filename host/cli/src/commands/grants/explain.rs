@@ -11,9 +11,7 @@ use manes_core::policy::{CapabilityGrant, Decision, Grants};
 pub(super) fn explain(global: &Global, args: &ExplainArgs) -> anyhow::Result<Exit> {
     let manifest = open::manifest(global)?;
     let name = &args.name;
-    let agent = manifest.agent.get(name).map(|section| manifest.agent_grants(section));
-    let capability = || manifest.capability.get(name).map(|section| manifest.capability_grants(section));
-    let grants = agent.or_else(capability).ok_or_else(|| {
+    let grants = manifest.grants(name).ok_or_else(|| {
         let known: Vec<&str> = manifest.agent.keys().chain(manifest.capability.keys()).map(String::as_str).collect();
         let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
         usage(format!("the manifest has no {name}; it has: {known}"))

@@ -227,7 +227,8 @@ fn case_of(global: &Global, stage: &Stage, id: &str, to: Option<&Path>) -> anyho
     // Beside its place, since a case's paths are taken from there.
     let new = path.with_extension("toml.new");
     let passes = |text: &&String| files::write(&new, text).is_ok() && passes(stage, &new);
-    let text = told.iter().find(passes).or(told.first());
+    let text = if told.len() > 1 { told.iter().find(passes) } else { None };
+    let text = text.or(told.first());
     let written = files::write(&new, text.map_or("", String::as_str)).and_then(|()| Ok(std::fs::rename(&new, &path)?));
     if written.is_err() {
         // What is left of it is nobody's case.
